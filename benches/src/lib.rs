@@ -1,0 +1,1 @@
+//! Measurements: the hot path piece by piece, and whole runs.

@@ -1,0 +1,1 @@
+//! The HTTP edge: routes, clients, fan-out, limits.

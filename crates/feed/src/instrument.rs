@@ -1,0 +1,164 @@
+//! The symbols of one feed: the venue's own names, the canonical names, and small dense ids for the hot path.
+
+use std::collections::HashMap;
+
+use market::Symbol;
+
+/// A small dense id of an instrument within one feed. It means nothing outside its [`Instruments`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstrumentId(pub u32);
+
+impl InstrumentId {
+    /// The id as a place in a vector.
+    pub const fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One thing that a venue quotes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instrument {
+    /// The venue's spelling in its payloads.
+    pub native: Box<str>,
+    /// The canonical name.
+    pub symbol: Symbol,
+}
+
+/// The symbols of one feed. Names are never forgotten, and their number is bounded.
+///
+/// Filled from the venue's catalogue when a session starts. A name that appears on the wire without standing in the
+/// catalogue is taken under the canonical name `VENUE:NATIVE`, unsplit: text is never cut by guessing.
+#[derive(Clone, Debug)]
+pub struct Instruments {
+    venue: Box<str>,
+    entries: Vec<Instrument>,
+    by_native: HashMap<Box<str>, InstrumentId>,
+    capacity: usize,
+    open: bool,
+}
+
+impl Instruments {
+    /// No instruments yet, of the venue of that canonical name (`KRAKEN`), for at most `capacity` names.
+    pub fn new(venue: &str, capacity: usize) -> Instruments {
+        Instruments {
+            venue: venue.into(),
+            entries: Vec::new(),
+            by_native: HashMap::new(),
+            capacity,
+            open: true,
+        }
+    }
+
+    /// From now on only the names already here are known: what the venue says of others is dropped as unknown.
+    /// A session closes its instruments once the configured symbols stand in them.
+    pub fn close(&mut self) {
+        self.open = false;
+    }
+
+    /// The venue's canonical name.
+    pub fn venue(&self) -> &str {
+        &self.venue
+    }
+
+    /// Adds a catalogue entry. Returns `None` when the capacity is used up. A native name that is already here keeps
+    /// its first canonical name.
+    pub fn add(&mut self, native: &str, symbol: Symbol) -> Option<InstrumentId> {
+        if let Some(&id) = self.by_native.get(native) {
+            return Some(id);
+        }
+        if self.entries.len() >= self.capacity {
+            return None;
+        }
+        let id = InstrumentId(u32::try_from(self.entries.len()).ok()?);
+        self.entries.push(Instrument { native: native.into(), symbol });
+        self.by_native.insert(native.into(), id);
+        Some(id)
+    }
+
+    /// The id of a native name as it stands in a message: one hash look-up, no allocation for known names. Unknown
+    /// names are taken as `VENUE:NATIVE` while the set is open; `None` when it is closed, full, or the name is not one
+    /// a symbol can have.
+    pub fn resolve(&mut self, native: &str) -> Option<InstrumentId> {
+        if let Some(&id) = self.by_native.get(native) {
+            return Some(id);
+        }
+        if !self.open || self.entries.len() >= self.capacity {
+            return None;
+        }
+        let symbol = Symbol::of_venue(&self.venue, native).ok()?;
+        self.add(native, symbol)
+    }
+
+    /// The id of a native name that is already here.
+    pub fn find(&self, native: &str) -> Option<InstrumentId> {
+        self.by_native.get(native).copied()
+    }
+
+    /// The instrument of an id.
+    pub fn get(&self, id: InstrumentId) -> Option<&Instrument> {
+        self.entries.get(id.place())
+    }
+
+    /// All instruments in order of their ids.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (InstrumentId, &Instrument)> {
+        self.entries.iter().enumerate().map(|(at, i)| (InstrumentId(at as u32), i))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The instruments that a configuration asks for, in its order: each wish is `*`, a canonical name with or without
+    /// the venue (`BTC-USD`, `KRAKEN:BTC-USD`, any case), or a native name. The second list holds wishes that nothing
+    /// matches.
+    pub fn select(&self, wishes: &[String]) -> (Vec<InstrumentId>, Vec<String>) {
+        if wishes.iter().any(|w| w == "*") {
+            return (self.iter().map(|(id, _)| id).collect(), Vec::new());
+        }
+        let by_name: HashMap<&str, InstrumentId> =
+            self.iter().flat_map(|(id, i)| [(i.symbol.as_str(), id), (i.symbol.name(), id)]).collect();
+        let mut found = Vec::new();
+        let mut missing = Vec::new();
+        for wish in wishes {
+            let upper = wish.to_ascii_uppercase();
+            match by_name.get(upper.as_str()).copied().or_else(|| self.find(wish)) {
+                Some(id) if found.contains(&id) => {}
+                Some(id) => found.push(id),
+                None => missing.push(wish.clone()),
+            }
+        }
+        (found, missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_bounded_and_unknown_ones_are_not_cut() {
+        let mut instruments = Instruments::new("BINANCE", 2);
+        let btc = instruments.add("BTCUSDT", Symbol::parse("BINANCE:BTC-USDT").unwrap()).unwrap();
+        assert_eq!(instruments.resolve("BTCUSDT"), Some(btc));
+        let other = instruments.resolve("ETHUSDT").unwrap();
+        assert_eq!(instruments.get(other).unwrap().symbol.as_str(), "BINANCE:ETHUSDT");
+        assert_eq!(instruments.resolve("XRPUSDT"), None, "full");
+        instruments.close();
+        assert_eq!(instruments.resolve("ETHUSDT"), Some(other));
+    }
+
+    #[test]
+    fn wishes_match_canonical_and_native_names() {
+        let mut instruments = Instruments::new("KRAKEN", 10);
+        let btc = instruments.add("XBT/USD", Symbol::parse("KRAKEN:BTC-USD").unwrap()).unwrap();
+        let wishes = ["btc-usd", "KRAKEN:BTC-USD", "XBT/USD", "NOPE"].map(str::to_owned);
+        assert_eq!(instruments.select(&wishes), (vec![btc], vec!["NOPE".to_owned()]));
+        assert_eq!(instruments.select(&["*".to_owned()]).0.len(), 1);
+    }
+}

@@ -1,0 +1,36 @@
+//! The contract of a feed adapter, and everything adapters share: sockets, supervision, recordings.
+//!
+//! An adapter is two things, both without I/O:
+//!
+//! * a [`Session`]: where to connect, what to say, how to keep the connection alive, what counts as silence, and how
+//!   to read the venue's catalogue of symbols;
+//! * a [`Decoder`]: pure bytes to updates. State is allowed (sequence numbers, partial books); a clock, a log or a
+//!   socket is not. The same frames always give the same updates.
+//!
+//! Everything hard is here once: [`supervisor`] connects, subscribes, watches silence, backs off with full jitter,
+//! resubscribes and reports; [`ws`] drives the WebSocket; [`rest`] fetches the catalogue; [`capture`] reads and
+//! writes recordings. Updates leave through a [`Sink`], which never blocks. A feed does not know that the table
+//! exists.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`session`] | the adapter's side: endpoint, subscribe text, keep-alive, limits, catalogue |
+//! | [`decoder`] | the adapter's side: frames to updates |
+//! | [`instrument`] | the symbols of one feed: native names, canonical names, small ids |
+//! | [`sink`] | where updates go |
+//! | [`json`] | borrowed JSON pieces that keep the venue's digits |
+//! | [`supervisor`], [`backoff`], [`ws`], [`rest`] | keeping a session alive |
+//! | [`capture`] | recordings: `recv_ns TAB kind TAB payload` |
+//! | [`pump`] | recorded frames through a decoder into a sink: the same path without a socket |
+//! | [`metrics`] | this crate's series |
+
+pub mod decoder;
+pub mod instrument;
+pub mod json;
+pub mod session;
+pub mod sink;
+
+pub use decoder::{Batch, DecodeError, Decoder, Frame, Ignored};
+pub use instrument::{Instrument, InstrumentId, Instruments};
+pub use session::{CatalogueError, KeepAlive, Limits, RestAnswer, Session};
+pub use sink::{Outcome, Sink, SymbolRef};

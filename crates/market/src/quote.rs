@@ -1,0 +1,276 @@
+//! The current state of a symbol.
+
+use rust_decimal::Decimal;
+
+use crate::{Exact, Field, FieldSet, Group, Micros, Price, Ratio, Reason, Size, Source, Status};
+
+/// Which side took liquidity in a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The taker bought.
+    Buy,
+    /// The taker sold.
+    Sell,
+}
+
+impl Side {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Side::Buy => "buy",
+            Side::Sell => "sell",
+        }
+    }
+
+    /// The other side: venues that name the maker's side are turned round with it.
+    #[must_use]
+    pub const fn other(self) -> Side {
+        match self {
+            Side::Buy => Side::Sell,
+            Side::Sell => Side::Buy,
+        }
+    }
+}
+
+/// The stored values of a quote, each present or absent. Absent is not zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Values {
+    /// Which of the numbers and the side are present.
+    present: FieldSet,
+    /// By [`Field`] discriminant; meaningless where not present.
+    numbers: [Decimal; Field::NUMBERS],
+    side: Side,
+}
+
+impl Default for Values {
+    fn default() -> Values {
+        Values { present: FieldSet::EMPTY, numbers: [Decimal::ZERO; Field::NUMBERS], side: Side::Buy }
+    }
+}
+
+impl Values {
+    /// Which fields have a value.
+    pub const fn present(&self) -> FieldSet {
+        self.present
+    }
+
+    /// The stored number of that field; `None` when absent or when the field is not a stored number.
+    pub fn number(&self, field: Field) -> Option<Decimal> {
+        (self.present.contains(field) && (field as usize) < Field::NUMBERS)
+            .then(|| self.numbers[field as usize])
+    }
+
+    /// Sets or clears a stored number. Fields that are not stored numbers are left alone.
+    pub fn set_number(&mut self, field: Field, value: Option<Decimal>) {
+        let Some(slot) = self.numbers.get_mut(field as usize) else { return };
+        match value {
+            Some(value) => {
+                *slot = value;
+                self.present = self.present.with(field);
+            }
+            None => self.present = self.present.without(field),
+        }
+    }
+
+    /// The taker's side of the last trade.
+    pub fn side(&self) -> Option<Side> {
+        self.present.contains(Field::LastSide).then_some(self.side)
+    }
+
+    /// Sets or clears the taker's side of the last trade.
+    pub fn set_side(&mut self, side: Option<Side>) {
+        match side {
+            Some(side) => {
+                self.side = side;
+                self.present = self.present.with(Field::LastSide);
+            }
+            None => self.present = self.present.without(Field::LastSide),
+        }
+    }
+
+    fn exact<U>(&self, field: Field) -> Option<Exact<U>> {
+        self.number(field).map(Exact::from_decimal)
+    }
+
+    /// Best bid price.
+    pub fn bid(&self) -> Option<Price> {
+        self.exact(Field::Bid)
+    }
+
+    /// Best ask price.
+    pub fn ask(&self) -> Option<Price> {
+        self.exact(Field::Ask)
+    }
+
+    /// Size at the best bid.
+    pub fn bid_size(&self) -> Option<Size> {
+        self.exact(Field::BidSize)
+    }
+
+    /// Size at the best ask.
+    pub fn ask_size(&self) -> Option<Size> {
+        self.exact(Field::AskSize)
+    }
+
+    /// Price of the last trade.
+    pub fn last(&self) -> Option<Price> {
+        self.exact(Field::Last)
+    }
+
+    /// Size of the last trade.
+    pub fn last_size(&self) -> Option<Size> {
+        self.exact(Field::LastSize)
+    }
+
+    /// A derived number ([`Field::Change24h`], [`Field::ChangePct24h`], [`Field::Mid`], [`Field::Spread`]) or a stored
+    /// one; `None` when a source is absent or the result cannot be kept exactly.
+    pub fn figure(&self, field: Field) -> Option<Decimal> {
+        match field {
+            Field::Change24h => self.number(Field::Last)?.checked_sub(self.number(Field::Open24h)?),
+            Field::ChangePct24h => {
+                let open = self.number(Field::Open24h)?;
+                let change = self.number(Field::Last)?.checked_sub(open)?;
+                change.checked_mul(Decimal::ONE_HUNDRED)?.checked_div(open).map(|pct| {
+                    let mut pct = pct.round_dp(4);
+                    pct.rescale(4);
+                    pct
+                })
+            }
+            Field::Mid => {
+                let sum = self.number(Field::Bid)?.checked_add(self.number(Field::Ask)?)?;
+                sum.checked_mul(Decimal::new(5, 1))
+            }
+            Field::Spread => self.number(Field::Ask)?.checked_sub(self.number(Field::Bid)?),
+            stored => self.number(stored),
+        }
+    }
+
+    /// A price, size or ratio by field, typed as a ratio.
+    pub fn ratio(&self, field: Field) -> Option<Ratio> {
+        self.figure(field).map(Ratio::from_decimal)
+    }
+
+    /// Whether the field has the same value in both: numbers compare as decimals, absent equals only absent.
+    pub fn same(&self, other: &Values, field: Field) -> bool {
+        match field {
+            Field::LastSide => self.side() == other.side(),
+            _ => self.number(field) == other.number(field),
+        }
+    }
+}
+
+/// Where the values of one group came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The kind of message; `None` until the group was told once.
+    pub source: Option<Source>,
+    /// Venue's clock of the latest update that was taken, if it sends one.
+    pub ts_event: Option<Micros>,
+    /// Venue's own sequence number of that update, if it sends one.
+    pub venue_seq: Option<u64>,
+}
+
+/// The current state of a symbol, as one consistent picture.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quote {
+    /// Table-wide sequence of the last change; 0 before the first.
+    pub seq: u64,
+    /// How many changes this symbol has seen.
+    pub changes: u64,
+    /// The values.
+    pub values: Values,
+    /// Whether they can be believed.
+    pub status: Status,
+    /// Why.
+    pub reason: Reason,
+    /// Since when.
+    pub status_since: Micros,
+    /// Venue's clock of the last change, if the venue sends one.
+    pub ts_event: Option<Micros>,
+    /// When the update behind the last change arrived; `None` while nothing has arrived.
+    pub ts_recv: Option<Micros>,
+    /// When the last change was published.
+    pub ts_pub: Micros,
+    /// Per stored field (by discriminant) the sequence of its last change; 0 for never.
+    pub changed_at: [u64; Field::STORED],
+    /// Per group, where its values came from.
+    pub origins: [Origin; Group::COUNT],
+}
+
+impl Quote {
+    /// The stored fields that changed after `seq`.
+    pub fn changed_since(&self, seq: u64) -> FieldSet {
+        let mut bits = 0_u32;
+        for (place, &at) in self.changed_at.iter().enumerate() {
+            bits |= u32::from(at > seq) << place;
+        }
+        FieldSet::from_bits(bits)
+    }
+
+    /// Whether something can be shown for the field: a value, a derivable figure, a known time, or the status.
+    pub fn has(&self, field: Field) -> bool {
+        match field {
+            Field::Status => true,
+            Field::TsPub => self.seq > 0,
+            Field::TsRecv => self.ts_recv.is_some(),
+            Field::TsEvent => self.ts_event.is_some(),
+            Field::LastSide => self.values.side().is_some(),
+            number => self.values.figure(number).is_some(),
+        }
+    }
+
+    /// Where the values of that group came from.
+    pub fn origin(&self, group: Group) -> &Origin {
+        &self.origins[group as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(text: &str) -> Option<Decimal> {
+        Price::parse(text).ok().map(Price::decimal)
+    }
+
+    #[test]
+    fn absent_is_not_zero() {
+        let mut values = Values::default();
+        assert_eq!(values.bid(), None);
+        values.set_number(Field::Bid, decimal("0"));
+        assert_eq!(values.bid(), Some(Price::ZERO));
+        values.set_number(Field::Bid, None);
+        assert_eq!(values.bid(), None);
+        values.set_number(Field::Status, decimal("1"));
+        assert!(values.present().is_empty(), "only stored numbers can be set");
+    }
+
+    #[test]
+    fn figures_follow_from_their_sources() {
+        let mut values = Values::default();
+        for (field, text) in
+            [(Field::Bid, "1.0830"), (Field::Ask, "1.0840"), (Field::Last, "110"), (Field::Open24h, "100")]
+        {
+            values.set_number(field, decimal(text));
+        }
+        let text = |field| values.ratio(field).unwrap().to_string();
+        assert_eq!(text(Field::Spread), "0.0010");
+        assert_eq!(values.ratio(Field::Mid), Ratio::parse("1.0835").ok());
+        assert_eq!(text(Field::Change24h), "10");
+        assert_eq!(text(Field::ChangePct24h), "10.0000");
+        values.set_number(Field::Open24h, decimal("0"));
+        assert_eq!(values.figure(Field::ChangePct24h), None, "no division by zero");
+        values.set_number(Field::Ask, None);
+        assert_eq!(values.figure(Field::Mid), None);
+    }
+
+    #[test]
+    fn changed_since_names_the_fields() {
+        let mut quote = Quote::default();
+        quote.changed_at[Field::Ask as usize] = 7;
+        quote.changed_at[Field::Status as usize] = 9;
+        assert_eq!(quote.changed_since(8), FieldSet::EMPTY.with(Field::Status));
+        assert_eq!(quote.changed_since(6), FieldSet::EMPTY.with(Field::Status).with(Field::Ask));
+        assert!(quote.changed_since(9).is_empty());
+    }
+}

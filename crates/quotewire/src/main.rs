@@ -1,0 +1,3 @@
+//! Quotewire.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Real stand-ins for tests: a venue emulator, a slow client, contract checks for adapters.

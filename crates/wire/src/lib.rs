@@ -1,0 +1,1 @@
+//! Bytes on the wire: frames, ids, subscription requests, and the client's side of them.
