@@ -24,13 +24,16 @@
 //! | [`pump`] | recorded frames through a decoder into a sink: the same path without a socket |
 //! | [`metrics`] | this crate's series |
 
+pub mod capture;
 pub mod decoder;
 pub mod instrument;
 pub mod json;
+pub mod pump;
 pub mod session;
 pub mod sink;
 
 pub use decoder::{Batch, DecodeError, Decoder, Frame, Ignored};
 pub use instrument::{Instrument, InstrumentId, Instruments};
+pub use pump::{FrameTap, Stats};
 pub use session::{CatalogueError, KeepAlive, Limits, RestAnswer, Session};
 pub use sink::{Outcome, Sink, SymbolRef};
