@@ -1,5 +1,7 @@
 //! Recordings are written and read back whole, and what is broken is named with its line.
 
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
+
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -46,6 +48,12 @@ impl Owned {
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
 
+impl Shared {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
@@ -62,8 +70,7 @@ fn written(records: &[(i64, Owned)], packing: Packing) -> Vec<u8> {
         writer.write(&Record { recv_ns: *recv_ns, payload: owned.payload() }).unwrap();
     }
     assert_eq!(writer.finish().unwrap(), records.len() as u64);
-    let bytes = target.0.lock().unwrap().clone();
-    bytes
+    target.take()
 }
 
 /// The good records, and the fault that ended the reading.
@@ -330,7 +337,7 @@ fn an_unfit_record_leaves_the_recording_whole() {
     assert!(matches!(before_1970, Err(WriteError::Unfit(_))));
     writer.write(&Record { recv_ns: 1, payload: Payload::Text("a\rb") }).unwrap();
     assert_eq!(writer.finish().unwrap(), 1);
-    assert_eq!(*target.0.lock().unwrap(), b"1\t<\ta\rb\n");
+    assert_eq!(target.take(), b"1\t<\ta\rb\n");
 }
 
 #[test]
