@@ -1,0 +1,95 @@
+//! What the steps need installed, found or fetched: a fresh Debian with Rust, gcc, Python and Node is enough.
+
+use std::fs;
+use std::path::Path;
+
+use crate::exec::{self, Failure, failed};
+
+/// A program that a step starts, and the Debian package that brings it.
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+}
+
+/// Programs that `apt-get` can bring.
+const TOOLS: &[Tool] = &[
+    // The EventSource tests run in the real thing.
+    Tool { program: "chromium", package: "chromium" },
+    // The third of the three independent SSE parsers is a Node package, and the browser tests are driven from Node.
+    Tool { program: "node", package: "nodejs" },
+    Tool { program: "npm", package: "npm" },
+];
+
+/// Folders whose `package-lock.json` says what Node needs.
+pub(crate) const NODE_FOLDERS: &[&str] = &["crates/quotewire/tests/browser", "crates/wire/tests/node"];
+
+/// Installs what is missing; does nothing when all is there.
+pub(crate) fn run() -> Result<(), Failure> {
+    for part in ["fmt", "clippy"] {
+        if exec::read(&mut exec::cargo([part, "--version"])).is_err() {
+            return failed(format!(
+                "`cargo {part}` is missing; `rustup component add rustfmt clippy` brings it"
+            ));
+        }
+    }
+    debian_packages()?;
+    for folder in NODE_FOLDERS {
+        node_packages(folder)?;
+    }
+    Ok(())
+}
+
+fn debian_packages() -> Result<(), Failure> {
+    let missing: Vec<&str> =
+        TOOLS.iter().filter(|tool| exec::find(tool.program).is_none()).map(|tool| tool.package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    let Some(apt) = exec::find("apt-get") else {
+        return failed(format!("missing: {list}; there is no apt-get here, so install them by hand"));
+    };
+    // `sudo -n` never asks for a password: a question nobody can see would hang for ever.
+    let root = exec::read(&mut exec::program("id", ["-u"]))?.trim() == "0";
+    let apt = apt.to_string_lossy().into_owned();
+    let mut words: Vec<&str> = if root { vec![] } else { vec!["sudo", "-n"] };
+    words.extend(["env", "DEBIAN_FRONTEND=noninteractive", &apt, "-o", "Acquire::Retries=3"]);
+    let apt_get = |args: &[&str]| {
+        let words = [&words, args].concat();
+        exec::run(&mut exec::program(words[0], &words[1..]))
+    };
+    apt_get(&["update"])
+        .and_then(|()| {
+            apt_get(&[&["install", "--yes", "--no-install-recommends"], missing.as_slice()].concat())
+        })
+        .or_else(|why| failed(format!("missing: {list}; they could not be installed: {why}")))?;
+    match TOOLS.iter().find(|tool| exec::find(tool.program).is_none()) {
+        Some(tool) => {
+            failed(format!("`{}` is still missing after installing {}", tool.program, tool.package))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Brings the packages of one folder, unless those of this very lock file are there already.
+fn node_packages(folder: &str) -> Result<(), Failure> {
+    let path = exec::root().join(folder);
+    let Ok(wanted) = fs::read(path.join("package-lock.json")) else {
+        return failed(format!("{folder}/package-lock.json is missing"));
+    };
+    let stamp = path.join("node_modules/.installed-lock.json");
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    npm_ci(&path)?;
+    // Written last, so that an installation that broke off is done again.
+    fs::write(&stamp, wanted)
+        .or_else(|error| failed(format!("{} cannot be written: {error}", stamp.display())))
+}
+
+fn npm_ci(folder: &Path) -> Result<(), Failure> {
+    let mut npm = exec::program("npm", ["ci", "--no-audit", "--no-fund"]);
+    // The browser is Debian's; drivers must not fetch one of their own.
+    npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1").env("PUPPETEER_SKIP_DOWNLOAD", "1");
+    exec::run(npm.current_dir(folder))
+}

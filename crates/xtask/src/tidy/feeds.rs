@@ -1,0 +1,114 @@
+//! The folders of `feeds/`, the rows of its table, and the feeds that the binary knows are the same set.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, lines};
+use crate::tree::Tree;
+
+/// The table of feeds stands between these lines.
+const BEGIN: &str = "<!-- feeds -->";
+const END: &str = "<!-- end -->";
+
+const README: &str = "feeds/README.md";
+const REGISTRY: &str = "crates/quotewire/src/feeds.rs";
+
+/// Reports feeds that one place knows and another does not.
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let folders: Vec<&str> = tree
+        .files()
+        .filter_map(|(path, _)| path.strip_prefix("feeds/")?.strip_suffix("/Cargo.toml"))
+        .filter(|folder| !folder.contains('/'))
+        .collect();
+    if folders.is_empty() {
+        return Vec::new();
+    }
+    let mut findings = match tree.text(README) {
+        Some(text) => compare(&folders, &rows(text), README, "row in the table"),
+        None => vec![Finding::new(README, 1, "missing: it holds the table of feeds")],
+    };
+    // The registry is the one file of the binary that names venues.
+    if let Some(text) = tree.text(REGISTRY) {
+        findings.extend(compare(&folders, &kinds(text), REGISTRY, "entry in `KINDS`"));
+        for folder in &folders {
+            if !text.contains(&format!("feed_{}::", folder.replace('-', "_"))) {
+                findings.push(Finding::new(REGISTRY, 1, format!("no match arm builds `feeds/{folder}`")));
+            }
+        }
+    }
+    findings
+}
+
+fn compare(folders: &[&str], named: &BTreeMap<String, usize>, path: &str, what: &str) -> Vec<Finding> {
+    let absent = folders.iter().filter(|folder| !named.contains_key(**folder));
+    let extra = named.iter().filter(|(name, _)| !folders.contains(&name.as_str()));
+    absent
+        .map(|folder| Finding::new(path, 1, format!("`feeds/{folder}` has no {what}")))
+        .chain(
+            extra.map(|(name, line)| Finding::new(path, *line, format!("`{name}` is no folder of feeds/"))),
+        )
+        .collect()
+}
+
+/// The names in the first column of the table, with their lines.
+fn rows(text: &str) -> BTreeMap<String, usize> {
+    lines(text)
+        .skip_while(|(_, line)| *line != BEGIN)
+        .take_while(|(_, line)| *line != END)
+        .filter_map(|(at, line)| Some((line.strip_prefix("| `")?.split_once('`')?.0.to_owned(), at)))
+        .collect()
+}
+
+/// The strings of `pub const KINDS: &[&str] = &[...];`, with their lines.
+fn kinds(text: &str) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for (at, line) in lines(text).skip_while(|(_, line)| !line.contains("const KINDS:")) {
+        found.extend(line.split('"').skip(1).step_by(2).map(|name| (name.to_owned(), at)));
+        if line.contains("];") {
+            break;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::said;
+    use super::*;
+
+    const TABLE: &str =
+        "| `other` |\n<!-- feeds -->\n| feed |\n| `kraken` | x |\n| `sim` | x |\n<!-- end -->\n| `no` |\n";
+    const SOURCE: &str = "pub const KINDS: &[&str] = &[\n    \"kraken\",\n    \"sim\",\n];\nlet a = \"x\";\n\
+                          feed_kraken::new(); feed_sim::new();\n";
+
+    fn files<'a>(table: &'a str, source: &'a str) -> [(&'a str, &'a str); 4] {
+        [("feeds/kraken/Cargo.toml", ""), ("feeds/sim/Cargo.toml", ""), (README, table), (REGISTRY, source)]
+    }
+
+    #[test]
+    fn three_equal_sets_pass() {
+        assert_eq!(said(check, &files(TABLE, SOURCE)), [""; 0]);
+    }
+
+    #[test]
+    fn a_feed_that_one_place_forgot_is_named() {
+        assert_eq!(
+            said(check, &files(&TABLE.replace("`sim`", "`ism`"), SOURCE)),
+            [
+                "feeds/README.md:1: `feeds/sim` has no row in the table",
+                "feeds/README.md:5: `ism` is no folder of feeds/"
+            ]
+        );
+        assert_eq!(
+            said(check, &files(TABLE, &SOURCE.replace("    \"sim\",\n", ""))),
+            ["crates/quotewire/src/feeds.rs:1: `feeds/sim` has no entry in `KINDS`"]
+        );
+        assert_eq!(
+            said(check, &files(TABLE, &SOURCE.replace("feed_sim::", "feed_kraken::"))),
+            ["crates/quotewire/src/feeds.rs:1: no match arm builds `feeds/sim`"]
+        );
+        assert_eq!(
+            said(check, &[("feeds/sim/Cargo.toml", "")]),
+            ["feeds/README.md:1: missing: it holds the table of feeds"]
+        );
+    }
+}
