@@ -88,6 +88,22 @@ impl Values {
         }
     }
 
+    /// All stored numbers by discriminant, for a store that keeps them in its own form. A number that is not
+    /// [`Values::present`] means nothing.
+    #[inline]
+    pub const fn stored(&self) -> &[Decimal; Field::NUMBERS] {
+        &self.numbers
+    }
+
+    /// Says what is present, and gives room to put those numbers in by discriminant: the other half of
+    /// [`Values::stored`].
+    #[inline]
+    pub const fn store(&mut self, present: FieldSet, side: Side) -> &mut [Decimal; Field::NUMBERS] {
+        self.present = present;
+        self.side = side;
+        &mut self.numbers
+    }
+
     fn exact<U>(&self, field: Field) -> Option<Exact<U>> {
         self.number(field).map(Exact::from_decimal)
     }

@@ -1,1 +1,56 @@
-//! The lock-free symbol table: works out what changed and lets any number of readers ask.
+//! The lock-free symbol table: the latest quote of every symbol, what changed and when, for any number of readers.
+//!
+//! It knows no bytes, no sockets, no clock and no runtime: times come in, sequence numbers come out.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `table.rs` | [`Table`]: what readers ask |
+//! | `writer.rs` | [`Writer`]: what feeds do |
+//! | `merge.rs` | the rules of merging an update into a quote, pure |
+//! | `layout.rs` | where everything of a quote lies in a slot's words |
+//! | [`slot`] | words that change together, read without waiting |
+//! | [`sequence`] | table-wide numbers and the safe cut |
+//! | `names.rs`, `feeds.rs` | names to ids to slots; the feeds |
+//! | [`ordering`] | every atomic, its order and the argument |
+//!
+//! ```
+//! use market::{Decimal, Field, Micros, Source, Symbol, Update};
+//! use table::{Applied, Config, Table};
+//!
+//! let table = Table::new(Config { symbols: 100, ..Config::default() });
+//! let id = table.intern(&Symbol::parse("KRAKEN:BTC-USD").unwrap()).unwrap();
+//! let mut writer = table.writer().unwrap();
+//! let mut update = Update::new(Source::Direct, Micros(1));
+//! update.tell_side(Field::Bid, Some(Decimal::new(616_859, 1)), Some(Decimal::ONE));
+//! assert!(matches!(writer.apply(id, &update, Micros(2)), Applied::Changed { seq: 1, .. }));
+//! assert_eq!(table.read(id).values.bid().unwrap().to_string(), "61685.9");
+//! assert_eq!((table.changed_seq(id), table.safe_cut()), (1, 1));
+//! ```
+//!
+//! # Reading what is new
+//!
+//! Take the cut first, then look: `cut = safe_cut()`, and for each symbol of interest whose `changed_seq` is above what
+//! was sent last, `read` it and send what [`market::Quote::changed_since`] names. What is read may be newer than the cut;
+//! it is sent once more or found to be sent already, and nothing up to the cut is ever missed.
+//!
+//! # How it is proven
+//!
+//! * `cargo test -p table`: unit tests, the model (`tests/model.rs`), the stress run, the flood of names.
+//! * `RUSTFLAGS="--cfg loom" cargo test -p table --release --test loom`: every interleaving, up to a bound.
+//! * The sanitizer, see `tests/stress.rs`.
+
+pub mod ordering;
+pub mod sequence;
+pub mod slot;
+
+mod feeds;
+mod layout;
+mod merge;
+mod names;
+mod sync;
+mod table;
+mod writer;
+
+pub use feeds::{FeedId, FeedInfo, FeedMode, FeedState};
+pub use table::{Config, Full, SymbolId, Table, TooManyWriters};
+pub use writer::{Applied, Writer};

@@ -1,0 +1,135 @@
+//! Names to dense ids, and the slots behind the ids.
+//!
+//! A name is interned once and keeps its id and its slot for the life of the table. Slots come in chunks, so that a
+//! table with room for many symbols costs what its symbols cost; beyond the capacity nothing grows, however many names
+//! a feed comes up with. Looking up a name takes a dashmap shard for a moment (reading), a new name also takes a
+//! mutex; both happen when subscribing, never on the way of a quote.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use dashmap::DashMap;
+use market::{Micros, Symbol};
+
+use crate::layout::{WORDS, micros, of_micros};
+use crate::slot::Slot;
+use crate::sync::{AtomicU64, Ordering, Padded};
+use crate::{Full, SymbolId};
+
+/// Slots a chunk: about 74 KB at once, small beside any feed's own buffers.
+const CHUNK: usize = 64;
+/// [`Entry::heard`] before the first update.
+const NEVER: Micros = Micros(i64::MIN);
+
+/// Everything the table keeps of a symbol, but the dense sequence of its last change.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Set once, before the id is given out.
+    symbol: OnceLock<Symbol>,
+    /// Arrival of the latest update, changed or not. Written under the slot's lock.
+    heard: AtomicU64,
+    pub(crate) slot: Slot<WORDS>,
+}
+
+impl Entry {
+    fn new() -> Entry {
+        Entry { symbol: OnceLock::new(), heard: AtomicU64::new(of_micros(NEVER)), slot: Slot::new() }
+    }
+
+    /// Arrival of the latest update that was taken.
+    pub(crate) fn heard(&self) -> Option<Micros> {
+        let at = micros(self.heard.load(Ordering::Relaxed));
+        (at != NEVER).then_some(at)
+    }
+
+    /// Moves that time forward, never back. The caller holds the slot's lock, so that the two steps are one.
+    #[inline]
+    pub(crate) fn hear(&self, at: Micros) {
+        if at > micros(self.heard.load(Ordering::Relaxed)) {
+            self.heard.store(of_micros(at), Ordering::Relaxed);
+        }
+    }
+}
+
+/// All names and slots.
+#[derive(Debug)]
+pub(crate) struct Names {
+    ids: DashMap<Box<str>, SymbolId>,
+    chunks: Box<[OnceLock<Box<[Entry]>>]>,
+    /// Held while a new name gets its id.
+    adding: Mutex<()>,
+    /// How many ids are given out. Written under `adding`.
+    len: AtomicU64,
+    capacity: usize,
+    /// How often a name was refused.
+    refused: Padded<AtomicU64>,
+}
+
+impl Names {
+    pub(crate) fn new(capacity: usize) -> Names {
+        Names {
+            ids: DashMap::new(),
+            chunks: (0..capacity.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect(),
+            adding: Mutex::new(()),
+            len: AtomicU64::new(0),
+            capacity,
+            refused: Padded::default(),
+        }
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<SymbolId> {
+        self.ids.get(name).map(|id| *id)
+    }
+
+    pub(crate) fn intern(&self, symbol: &Symbol) -> Result<SymbolId, Full> {
+        if let Some(id) = self.find(symbol.as_str()) {
+            return Ok(id);
+        }
+        // Nothing is broken when another thread panicked here: the length is set last.
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = self.find(symbol.as_str()) {
+            return Ok(id);
+        }
+        let place = self.len();
+        let Some(id) = u32::try_from(place).ok().filter(|_| place < self.capacity).map(SymbolId) else {
+            self.refused.0.fetch_add(1, Ordering::Relaxed);
+            return Err(Full { capacity: self.capacity });
+        };
+        let chunk = self.chunks[place / CHUNK].get_or_init(|| {
+            let here = CHUNK.min(self.capacity - place / CHUNK * CHUNK);
+            (0..here).map(|_| Entry::new()).collect()
+        });
+        // A place that a panic left half made is simply used.
+        let _ = chunk[place % CHUNK].symbol.set(symbol.clone());
+        self.len.store(place as u64 + 1, Ordering::Release);
+        self.ids.insert(symbol.as_str().into(), id);
+        Ok(id)
+    }
+
+    /// The entry of an id.
+    #[inline]
+    pub(crate) fn entry(&self, id: SymbolId) -> &Entry {
+        let chunk = self.chunks[id.index() / CHUNK].get();
+        &chunk.expect("an id is given out after its chunk is made")[id.index() % CHUNK]
+    }
+
+    pub(crate) fn symbol(&self, id: SymbolId) -> &Symbol {
+        self.entry(id).symbol.get().expect("an id is given out after its name is set")
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire) as usize
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.0.load(Ordering::Relaxed)
+    }
+
+    /// How many slots have been made.
+    pub(crate) fn slots(&self) -> usize {
+        self.chunks.iter().filter_map(OnceLock::get).map(|chunk| chunk.len()).sum()
+    }
+}

@@ -1,0 +1,256 @@
+//! One slot: a few words that change together, for any number of readers that never wait.
+//!
+//! A slot holds the words twice, in two *lanes*, each with its own version. Readers are directed to the front lane.
+//! A writer fills the back lane and then turns the slot round. So a writer that is descheduled in mid-write stands
+//! in a lane that nobody is directed to: **readers never wait for it**. A reader only tries again when a newer value
+//! was published *completely* and yet another write began while it was reading, so the slot as a whole always moves on.
+//!
+//! Writers of one slot exclude each other by a compare-exchange. A writer that is descheduled while it holds the lock
+//! holds up the other *writers of this slot*, and nobody else. Symbols have one feed each in the usual setup, so the
+//! lock is nearly always free.
+//!
+//! A writer that panics in mid-write leaves the slot as it was: the guards release the lock, and the half-filled lane is
+//! filled again by the next writer. Every order is argued in [`crate::ordering`].
+
+use crate::sync::{AtomicU64, Ordering, fence, pause};
+
+/// The most words that a slot can have: which of them differ between the lanes is kept as one word of bits.
+pub const WORDS_MAX: usize = 64;
+
+/// `N` words that are read and written as one value.
+#[derive(Debug)]
+pub struct Slot<const N: usize> {
+    /// 1 while a writer holds the slot. Writers only.
+    lock: AtomicU64,
+    /// The place of the lane that readers take. Written under the lock.
+    front: AtomicU64,
+    /// One bit for each word that may differ between the lanes. Used under the lock only.
+    pending: AtomicU64,
+    lanes: [Lane<N>; 2],
+}
+
+/// One copy of the words. The version is odd while a writer fills it.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Lane<const N: usize> {
+    version: AtomicU64,
+    words: [AtomicU64; N],
+}
+
+/// The words of a lane, as they are seen right now. Only what [`Slot::read`] returns is known to belong together.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a, const N: usize>(&'a Lane<N>);
+
+/// The right to write a slot; given back on drop.
+#[derive(Debug)]
+pub struct Guard<'a, const N: usize> {
+    slot: &'a Slot<N>,
+    front: usize,
+}
+
+/// A write in progress, invisible until [`Rewrite::publish`]; dropped without it, nothing has happened.
+#[derive(Debug)]
+pub struct Rewrite<'g, 'a, const N: usize> {
+    guard: &'g mut Guard<'a, N>,
+    /// The odd version of the back lane.
+    version: u64,
+    touched: u64,
+}
+
+impl<const N: usize> Default for Slot<N> {
+    fn default() -> Slot<N> {
+        Slot::new()
+    }
+}
+
+impl<const N: usize> Slot<N> {
+    /// A slot of zeros.
+    pub fn new() -> Slot<N> {
+        const { assert!(N <= WORDS_MAX) };
+        let lane = || Lane { version: AtomicU64::new(0), words: std::array::from_fn(|_| AtomicU64::new(0)) };
+        Slot {
+            lock: AtomicU64::new(0),
+            front: AtomicU64::new(0),
+            pending: AtomicU64::new(0),
+            lanes: [lane(), lane()],
+        }
+    }
+
+    /// Reads the slot: what `take` makes of words that belong together. `take` may be called more than once, and then
+    /// all results but the last are dropped; the words it sees there may be a mixture of two writes.
+    #[inline]
+    pub fn read<R>(&self, mut take: impl FnMut(View<'_, N>) -> R) -> R {
+        loop {
+            let lane = &self.lanes[place(self.front.load(Ordering::Acquire))];
+            let before = lane.version.load(Ordering::Acquire);
+            if before & 1 == 0 {
+                let taken = take(View(lane));
+                fence(Ordering::Acquire);
+                if lane.version.load(Ordering::Relaxed) == before {
+                    return taken;
+                }
+            }
+            // A writer has turned the slot round since and fills this lane again: the other one is newer and whole.
+        }
+    }
+
+    /// Takes the slot for writing. Waits only for another *writer* of this very slot.
+    #[inline]
+    pub fn lock(&self) -> Guard<'_, N> {
+        let mut tries = 0;
+        while self.lock.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            pause(tries);
+            tries = tries.saturating_add(1);
+        }
+        Guard { slot: self, front: place(self.front.load(Ordering::Relaxed)) }
+    }
+}
+
+/// The place of a lane; any word names one, so that no index needs a check.
+#[inline]
+fn place(word: u64) -> usize {
+    (word & 1) as usize
+}
+
+impl<const N: usize> View<'_, N> {
+    /// The word at that place.
+    ///
+    /// # Panics
+    /// When `at` is not below `N`.
+    #[inline]
+    pub fn get(&self, at: usize) -> u64 {
+        self.0.words[at].load(Ordering::Relaxed)
+    }
+}
+
+impl<'a, const N: usize> Guard<'a, N> {
+    /// The present words. They stand still as long as the guard is held.
+    #[inline]
+    pub fn view(&self) -> View<'a, N> {
+        View(&self.slot.lanes[self.front])
+    }
+
+    /// Begins a write.
+    #[inline]
+    pub fn rewrite(&mut self) -> Rewrite<'_, 'a, N> {
+        let back = &self.slot.lanes[self.front ^ 1];
+        let version = back.version.load(Ordering::Relaxed) + 1;
+        back.version.store(version, Ordering::Release);
+        fence(Ordering::Release);
+        Rewrite { guard: self, version, touched: 0 }
+    }
+}
+
+impl<const N: usize> Drop for Guard<'_, N> {
+    #[inline]
+    fn drop(&mut self) {
+        self.slot.lock.store(0, Ordering::Release);
+    }
+}
+
+impl<const N: usize> Rewrite<'_, '_, N> {
+    fn back(&self) -> &Lane<N> {
+        &self.guard.slot.lanes[self.guard.front ^ 1]
+    }
+
+    /// Sets a word of the value to come. Words that are not set keep what they had.
+    ///
+    /// # Panics
+    /// When `at` is not below `N`.
+    #[inline]
+    pub fn set(&mut self, at: usize, word: u64) {
+        self.back().words[at].store(word, Ordering::Relaxed);
+        self.touched |= 1 << at;
+    }
+
+    /// Shows the new value to readers, all words at once.
+    #[inline]
+    pub fn publish(self) {
+        let slot = self.guard.slot;
+        let front = &slot.lanes[self.guard.front];
+        let back = self.back();
+        // What the last write changed stands in the front lane only.
+        let mut behind = slot.pending.load(Ordering::Relaxed) & !self.touched;
+        while behind != 0 {
+            let at = behind.trailing_zeros() as usize;
+            back.words[at].store(front.words[at].load(Ordering::Relaxed), Ordering::Relaxed);
+            behind &= behind - 1;
+        }
+        back.version.store(self.version + 1, Ordering::Release);
+        self.guard.front ^= 1;
+        slot.front.store(self.guard.front as u64, Ordering::Release);
+        slot.pending.store(self.touched, Ordering::Relaxed);
+        std::mem::forget(self);
+    }
+}
+
+impl<const N: usize> Drop for Rewrite<'_, '_, N> {
+    /// Reached only without `publish`: remembers which words of the back lane are not to be trusted.
+    fn drop(&mut self) {
+        let pending = &self.guard.slot.pending;
+        pending.store(pending.load(Ordering::Relaxed) | self.touched, Ordering::Relaxed);
+        self.back().version.store(self.version + 1, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn words<const N: usize>(slot: &Slot<N>) -> [u64; N] {
+        slot.read(|view| std::array::from_fn(|at| view.get(at)))
+    }
+
+    fn write<const N: usize>(slot: &Slot<N>, words: &[(usize, u64)]) {
+        let mut guard = slot.lock();
+        let mut rewrite = guard.rewrite();
+        for &(at, word) in words {
+            rewrite.set(at, word);
+        }
+        rewrite.publish();
+    }
+
+    #[test]
+    fn words_that_are_not_set_keep_what_they_had() {
+        let slot = Slot::<4>::new();
+        write(&slot, &[(0, 1), (1, 2), (2, 3)]);
+        write(&slot, &[(1, 20)]);
+        assert_eq!(words(&slot), [1, 20, 3, 0]);
+        write(&slot, &[(3, 40)]);
+        assert_eq!(words(&slot), [1, 20, 3, 40]);
+        write(&slot, &[]);
+        assert_eq!(words(&slot), [1, 20, 3, 40]);
+        write(&slot, &[(0, 10)]);
+        assert_eq!(words(&slot), [10, 20, 3, 40]);
+    }
+
+    #[test]
+    fn a_write_that_is_given_up_has_not_happened() {
+        let slot = Slot::<3>::new();
+        write(&slot, &[(0, 1), (1, 1), (2, 1)]);
+        {
+            let mut guard = slot.lock();
+            let mut rewrite = guard.rewrite();
+            rewrite.set(0, 9);
+            rewrite.set(1, 9);
+        }
+        assert_eq!(words(&slot), [1, 1, 1]);
+        write(&slot, &[(2, 2)]);
+        assert_eq!(words(&slot), [1, 1, 2], "nothing of the write that was given up has leaked");
+    }
+
+    #[test]
+    fn a_reader_does_not_wait_for_a_writer_in_mid_write() {
+        let slot = Slot::<2>::new();
+        write(&slot, &[(0, 1), (1, 1)]);
+        let mut guard = slot.lock();
+        let mut rewrite = guard.rewrite();
+        rewrite.set(0, 2);
+        // The writer stands still here, half done: the same thread reads, so waiting would hang for ever.
+        assert_eq!(words(&slot), [1, 1]);
+        rewrite.set(1, 2);
+        assert_eq!(words(&slot), [1, 1]);
+        rewrite.publish();
+        assert_eq!(words(&slot), [2, 2], "visible while the writer still holds the lock");
+    }
+}

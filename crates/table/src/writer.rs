@@ -1,0 +1,147 @@
+//! The writing side: updates in, numbered changes out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use market::{FieldSet, Micros, Reason, Status, Update};
+
+use crate::feeds::FeedId;
+use crate::merge;
+use crate::sequence::Place;
+use crate::sync::Ordering;
+use crate::{SymbolId, Table};
+
+/// What became of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Something visible is different now.
+    Changed {
+        /// The number of the change.
+        seq: u64,
+        /// The stored fields that differ, the status among them.
+        fields: FieldSet,
+    },
+    /// It was so already. No number was taken.
+    Unchanged,
+    /// Everything it told is older than what is there: dropped.
+    Older,
+}
+
+/// The right to change a table, for one thread at a time: usually one a feed. Several writers may write the same
+/// symbol; then each waits while another is writing it.
+pub struct Writer {
+    table: Arc<Table>,
+    /// `None` only while dropping.
+    place: Option<Place>,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.table.sequencer.release(place);
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(table: Arc<Table>, place: Place) -> Writer {
+        Writer { table, place: Some(place) }
+    }
+
+    /// The table it writes.
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// Takes one update, by the rules that `merge.rs` states. `ts_pub` is the time now.
+    #[inline]
+    pub fn apply(&mut self, id: SymbolId, update: &Update, ts_pub: Micros) -> Applied {
+        self.apply_with(id, update, ts_pub, || {})
+    }
+
+    /// As [`Writer::apply`], with a stop in mid-write: the words are half there, the change is in nobody's view. For the
+    /// tests that hold a writer right there.
+    #[doc(hidden)]
+    #[inline]
+    pub fn apply_with(
+        &mut self,
+        id: SymbolId,
+        update: &Update,
+        ts_pub: Micros,
+        mid_write: impl FnOnce(),
+    ) -> Applied {
+        let entry = self.table.names.entry(id);
+        let mut guard = entry.slot.lock();
+        let old = guard.view();
+        let Some(plan) = merge::plan(&old, update) else { return Applied::Older };
+        entry.hear(update.ts_recv);
+        if plan.changed.is_empty() {
+            if plan.moves {
+                let mut rewrite = guard.rewrite();
+                merge::write(&plan, &old, update, None, |at, word| rewrite.set(at, word));
+                rewrite.publish();
+            }
+            return Applied::Unchanged;
+        }
+        let Some(place) = &mut self.place else {
+            unreachable!("a writer keeps its place until it is dropped")
+        };
+        let ticket = self.table.sequencer.take(place);
+        let seq = ticket.seq();
+        let mut rewrite = guard.rewrite();
+        merge::write(&plan, &old, update, Some((seq, ts_pub)), |at, word| rewrite.set(at, word));
+        mid_write();
+        rewrite.publish();
+        // First the slot, then the dense array, then the cut, and the lock is held until the array says so too:
+        // `changed_seq` never points ahead of the slot and never moves back.
+        self.table.changed[id.index()].store(seq, Ordering::Release);
+        drop(guard);
+        drop(ticket);
+        Applied::Changed { seq, fields: plan.changed }
+    }
+
+    /// Sets a status from outside the venue's messages: silence, a lost connection, a stop. Returns the number of the
+    /// change, or `None` when it was so already. `Stale`, `Connecting` and `Suspect` do not cover `Halted`, `Closed` and
+    /// `Delisted`, but even then the venue sequences are forgotten, because the next connection may begin anywhere.
+    pub fn set_status(&mut self, id: SymbolId, status: Status, reason: Reason, now: Micros) -> Option<u64> {
+        let entry = self.table.names.entry(id);
+        let mut guard = entry.slot.lock();
+        let old = guard.view();
+        let plan = merge::plan_status(&old, status, reason);
+        if plan.changed.is_empty() {
+            if plan.moves {
+                let mut rewrite = guard.rewrite();
+                merge::write_status(&plan, &old, None, |at, word| rewrite.set(at, word));
+                rewrite.publish();
+            }
+            return None;
+        }
+        let ticket = self.table.sequencer.take(self.place.as_mut()?);
+        let seq = ticket.seq();
+        let mut rewrite = guard.rewrite();
+        merge::write_status(&plan, &old, Some((seq, now)), |at, word| rewrite.set(at, word));
+        rewrite.publish();
+        self.table.changed[id.index()].store(seq, Ordering::Release);
+        drop(guard);
+        drop(ticket);
+        Some(seq)
+    }
+
+    /// Sets the status of a feed. Returns the number of the change, or `None` when it was so already.
+    pub fn set_feed_status(
+        &mut self,
+        feed: FeedId,
+        status: Status,
+        reason: Reason,
+        now: Micros,
+    ) -> Option<u64> {
+        let place = self.place.as_mut()?;
+        self.table.feeds.set_status(feed, (status, reason), now, &self.table.sequencer, place)
+    }
+}
