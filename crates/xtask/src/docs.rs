@@ -84,7 +84,11 @@ fn documents() -> Result<Vec<Document>, Failure> {
 /// What the binary says to these arguments, with one line feed at the end.
 fn say(binary: &Path, args: &str) -> Result<String, Failure> {
     let mut command = exec::program(&binary.to_string_lossy(), args.split_whitespace());
-    // Help text is wrapped to the terminal; a document has no terminal.
+    // Help text is wrapped to the terminal and names the variables that are set; a document has neither.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUOTEWIRE_"))
+    {
+        command.env_remove(name);
+    }
     let said = exec::read(command.env("COLUMNS", "100").env("NO_COLOR", "1"))?;
     Ok(format!("{}\n", said.trim_end()))
 }
