@@ -1,1 +1,85 @@
-//! x
+//! Every atomic of this crate: who writes it, who reads it, in which order, and why that is enough.
+//!
+//! There is no `unsafe` and no `SeqCst` here. Every shared word is an atomic, so a race can give a mixture of two
+//! quotes but never undefined behaviour; the versions exist to find and drop such mixtures.
+//!
+//! # The slot (`slot.rs`)
+//!
+//! Two lanes; `front` says which one readers take. Let *W(k)* be the k-th write of a lane: version to odd (Release),
+//! fence (Release), words (Relaxed), version to even (Release), then `front` (Release).
+//!
+//! | atomic | operation | order | partner and argument |
+//! |---|---|---|---|
+//! | `lock` | compare-exchange by a writer | Acquire | the `store(0, Release)` of the writer before: all it wrote, `front`, `pending` and both lanes, is visible, so those may be Relaxed under the lock |
+//! | `lock` | compare-exchange, failed | Relaxed | nothing is concluded from a failure |
+//! | `lock` | store 0 | Release | see above |
+//! | `front` | load by a reader | Acquire | the `front` store of *W(k)*: the reader finds the lane's version at *W(k)* or later |
+//! | `front` | load by a writer | Relaxed | under the lock |
+//! | `front` | store | Release | after the words and the even version |
+//! | `version` | load before the words | Acquire | the even store of *W(k)*: the words read after it are those of *W(k)* or later ones. If it sees an *odd* store, that is Release too, so the reader's next look at `front` sees the turn that preceded it: it goes to the other lane |
+//! | `version` | store odd | Release | see above. It does not keep the words behind it, the fence does |
+//! | fence | writer, after the odd store | Release | the reader's fence: if the reader saw any word of *W(k+1)*, then its second load of the version sees the odd store of *W(k+1)* or something later, and the picture is dropped |
+//! | words | stores and loads | Relaxed | bracketed by the two rules above; each word by itself is always some word once written there |
+//! | `version` | store even | Release | the reader's first load |
+//! | fence | reader, after the words | Acquire | the writer's fence |
+//! | `version` | load after the words | Relaxed | ordered by the fence before it |
+//! | `pending` | load, store | Relaxed | under the lock |
+//!
+//! *A reader waits for nobody.* A writer is only ever in a lane after it, or an earlier writer, has turned `front` away
+//! from it. So a reader that has to look again, having seen an odd or another version, was overtaken by at least one
+//! complete publication; its next look at `front` sees that one or a later one. A writer that stands still in mid-write
+//! stands in the lane that `front` does not name. Tests: `slot::tests::a_reader_does_not_wait_for_a_writer_in_mid_write`,
+//! `tests/table.rs: promise_3_a_writer_that_stands_still_holds_up_no_reader`, and in loom a reader that *did* wait
+//! for a writer would exceed loom's bound on branches.
+//!
+//! *A writer waits for another writer of the same slot*, for as long as that one is not running if need be. Readers and
+//! all other slots go on. The cut (below) does not pass the number of the one that stands still.
+//!
+//! *One slot's sequences rise:* a number is taken under the lock, so numbers in a slot are in the order of the writes.
+//! For one reader they rise because its loads of `front` and of each version cannot go back (coherence), and `front`
+//! of a later publication carries everything of the earlier ones.
+//!
+//! Versions have 64 bits: at a write each nanosecond they come round after 580 years.
+//!
+//! # The sequencer (`sequence.rs`)
+//!
+//! A change is: bound (Release), `next.fetch_add` (Release), slot, `changed` (Release), idle (Release). A cut is: `next`
+//! (Acquire), then every writer's `in_flight` (Acquire).
+//!
+//! | atomic | operation | order | partner and argument |
+//! |---|---|---|---|
+//! | `next` | load for the bound | Relaxed | any value it ever had is a lower bound of the number that the `fetch_add` then gives: of one word a thread never sees an older value later |
+//! | `in_flight` | store bound | Release | a cut that reads it sees everything this writer published *before*, even without having seen the idle in between |
+//! | `next` | fetch_add | Release | the cut's Acquire load: when the cut sees a `next` above *n*, it reads from the fetch_add that gave *n* or from a later one, which continues its release sequence, so the bound stored before it is visible |
+//! | `in_flight` | store idle | Release | the cut's Acquire load: idle seen, change visible |
+//! | `next` | load for a cut | Acquire | first of all loads of the cut |
+//! | `in_flight` | load for a cut | Acquire | it sees, for a number *n* below the `next` it read: the bound of *n*, which is at most *n*, so the cut stays below *n*; or something later by the same place, and then the change *n* is visible |
+//! | `floor` | load | Acquire | the `fetch_max` of whoever found that cut, who had all of it visible |
+//! | `floor` | fetch_max | AcqRel | both sides of the above |
+//! | `next` | load in `last` | Relaxed | a number for people |
+//! | `taken` | compare-exchange, store 0 | Acquire, Release | a place changes hands: the new owner's stores to `in_flight` come after the old one's |
+//!
+//! A bound may be an old one, when its writer was held up between loading `next` and storing it. It would pull a freshly
+//! computed cut back; `floor` remembers the highest cut that was ever true, and what was true stays true.
+//!
+//! # Around them
+//!
+//! | atomic | operation | order | partner and argument |
+//! |---|---|---|---|
+//! | `changed[id]` | store, under the slot's lock | Release | a reader's Acquire load: after it, a read of the slot sees that publication. Stored before the lock is given back, so it never goes down; stored before idle, so a cut at or above it means it is visible |
+//! | `heard` | load and store under the lock, load | Relaxed | a time by itself; nothing is concluded about other words |
+//! | `len` of names, of feeds | store, load | Release, Acquire | what an id below it stands for is there |
+//! | `refused` | add, load | Relaxed | a counter |
+//! | chunks, names, feed infos | `OnceLock` | | the standard library's |
+//!
+//! # What is not proven
+//!
+//! * loom explores two to three preemptions on slots of two and three words; not all interleavings of a full-size slot.
+//!   The slot's code does not depend on its size but for the loop over `pending`.
+//! * loom does not explore load buffering, and gives Relaxed loads only values from the past; the arguments above do not
+//!   rest on either.
+//! * ThreadSanitizer does not understand fences. It checks what is around the slots (names, chunks, hand-over of writers),
+//!   not the slots: there every access is atomic, so it has nothing to report.
+//! * The stress run was made on x86-64 only, where all of these loads and stores are plain moves. Weaker machines are
+//!   covered by loom and by the arguments, not by a run.
+//! * Progress of writers of one slot is not lock-free: they exclude each other.
