@@ -8,9 +8,11 @@
 //! | [`feeds`] | folders, table rows and match arms of feeds are the same set |
 //! | [`recordings`] | every recorded file has its origin written down |
 //! | [`series`] | every metric named under `dashboards/` exists |
+//! | [`links`] | every link between documents leads somewhere |
 
 mod edges;
 mod feeds;
+mod links;
 mod recordings;
 mod series;
 mod shape;
@@ -64,7 +66,7 @@ pub(crate) fn run() -> Result<(), Failure> {
 
 /// The rules that need nothing but the files.
 fn of_files(tree: &Tree) -> Vec<Finding> {
-    [shape::check, words::check, feeds::check, recordings::check, series::check]
+    [shape::check, words::check, feeds::check, recordings::check, series::check, links::check]
         .into_iter()
         .flat_map(|rule| rule(tree))
         .collect()
