@@ -18,12 +18,14 @@
 //! | [`decoder`] | the adapter's side: frames to updates |
 //! | [`instrument`] | the symbols of one feed: native names, canonical names, small ids |
 //! | [`sink`] | where updates go |
+//! | [`book`] | a rebuilt order book of bounded depth that keeps the venue's digits |
 //! | [`json`] | borrowed JSON pieces that keep the venue's digits |
 //! | [`supervisor`], [`backoff`], [`ws`], [`rest`] | keeping a session alive |
 //! | [`capture`] | recordings: `recv_ns TAB kind TAB payload` |
 //! | [`pump`] | recorded frames through a decoder into a sink: the same path without a socket |
 //! | [`metrics`] | this crate's series |
 
+pub mod book;
 pub mod capture;
 pub mod decoder;
 pub mod instrument;
@@ -34,6 +36,6 @@ pub mod sink;
 
 pub use decoder::{Batch, DecodeError, Decoder, Frame, Ignored};
 pub use instrument::{Instrument, InstrumentId, Instruments};
-pub use pump::{FrameTap, Stats};
+pub use pump::{FrameTap, Intake, Stats};
 pub use session::{CatalogueError, KeepAlive, Limits, RestAnswer, Session};
 pub use sink::{Outcome, Sink, SymbolRef};
