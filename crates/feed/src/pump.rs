@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use market::Micros;
+use market::{Micros, Update};
 
 use crate::capture::{CaptureError, CaptureReader, Payload, Record};
 use crate::{
@@ -101,33 +101,103 @@ enum Place {
     Refused,
 }
 
+/// The last step into the sink, for one feed: what the sink calls its instruments, and the counts.
+///
+/// Part of every [`FrameTap`]; a feed that makes its updates without frames uses it alone.
+#[derive(Debug, Default)]
+pub struct Intake {
+    places: Vec<Place>,
+    known: Vec<SymbolRef>,
+    stats: Stats,
+}
+
+impl Intake {
+    /// Hands one update to the sink and counts what became of it. Returns `None` when there is no room for its symbol.
+    pub fn take(
+        &mut self,
+        instruments: &Instruments,
+        instrument: InstrumentId,
+        update: &Update,
+        sink: &mut dyn Sink,
+    ) -> Option<Outcome> {
+        self.stats.updates += 1;
+        let Some(symbol) = self.place(instruments, instrument, sink) else {
+            self.stats.refused += 1;
+            return None;
+        };
+        let outcome = sink.update(symbol, update);
+        match outcome {
+            Outcome::Changed => self.stats.changed += 1,
+            Outcome::Unchanged => self.stats.unchanged += 1,
+            Outcome::Older => {
+                self.stats.older += 1;
+                return Some(outcome);
+            }
+        }
+        self.stats.applied_to[instrument.place()] += 1;
+        Some(outcome)
+    }
+
+    /// What the sink calls the instrument; asks at most once. Two native names of one canonical symbol share its
+    /// reference, which then stands once among the known ones.
+    pub fn place(
+        &mut self,
+        instruments: &Instruments,
+        instrument: InstrumentId,
+        sink: &mut dyn Sink,
+    ) -> Option<SymbolRef> {
+        let at = instrument.place();
+        match self.places.get(at) {
+            Some(Place::Known(symbol)) => return Some(*symbol),
+            Some(Place::Refused) => return None,
+            Some(Place::Unasked) | None => {}
+        }
+        // An id that names no instrument would be the decoder's own fault. It leads nowhere, like a refused symbol.
+        let symbol = &instruments.get(instrument)?.symbol;
+        if self.places.len() <= at {
+            self.places.resize(instruments.len(), Place::Unasked);
+            self.stats.applied_to.resize(instruments.len(), 0);
+        }
+        let answer = sink.intern(symbol);
+        self.places[at] = answer.map_or(Place::Refused, Place::Known);
+        match answer {
+            Some(symbol) if !self.known.contains(&symbol) => self.known.push(symbol),
+            Some(_) => {}
+            None => self.stats.refused_symbols += 1,
+        }
+        answer
+    }
+
+    /// What the sink calls the instruments that it was asked for so far.
+    pub fn symbols(&self) -> &[SymbolRef] {
+        &self.known
+    }
+
+    /// The counts so far.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+}
+
 /// One connection's path from frames to the sink: decoder, instruments, and what the sink calls them.
 ///
 /// Symbols become known to the sink when they are first heard, or all at once by [`FrameTap::introduce`].
 pub struct FrameTap {
     decoder: Box<dyn Decoder>,
     batch: Batch,
-    places: Vec<Place>,
-    known: Vec<SymbolRef>,
-    stats: Stats,
+    intake: Intake,
 }
 
 impl std::fmt::Debug for FrameTap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrameTap").field("stats", &self.stats).finish_non_exhaustive()
+        f.debug_struct("FrameTap").field("stats", self.stats()).finish_non_exhaustive()
     }
 }
 
 impl FrameTap {
     /// A tap with a fresh decoder over these instruments.
     pub fn new(decoder: Box<dyn Decoder>, instruments: Instruments) -> FrameTap {
-        FrameTap {
-            decoder,
-            batch: Batch::new(instruments),
-            places: Vec::new(),
-            known: Vec::new(),
-            stats: Stats::default(),
-        }
+        FrameTap { decoder, batch: Batch::new(instruments), intake: Intake::default() }
     }
 
     /// Replaces the decoder, for a new connection. Instruments, what the sink calls them and the counts stay.
@@ -139,7 +209,7 @@ impl FrameTap {
     /// Makes these instruments known to the sink before anything is heard of them, and returns what it calls them.
     /// Instruments there is no room for are counted and left out.
     pub fn introduce(&mut self, wanted: &[InstrumentId], sink: &mut dyn Sink) -> Vec<SymbolRef> {
-        wanted.iter().filter_map(|&id| self.place(id, sink)).collect()
+        wanted.iter().filter_map(|&id| self.intake.place(&self.batch.instruments, id, sink)).collect()
     }
 
     /// Takes one frame that arrived at `ts_recv`: decodes it, hands every update to the sink and counts. Returns the
@@ -155,12 +225,12 @@ impl FrameTap {
     ) -> Result<&'static str, DecodeError> {
         self.batch.clear();
         let read = self.decoder.decode(frame, ts_recv, &mut self.batch);
-        self.stats.messages += 1;
+        self.intake.stats.messages += 1;
         match &read {
-            Ok(kind) => self.stats.count_kind(kind),
-            Err(DecodeError::Garbage(_)) => self.stats.garbage += 1,
-            Err(DecodeError::Reconnect(_)) => self.stats.reconnects += 1,
-            Err(DecodeError::GiveUp(_)) => self.stats.give_ups += 1,
+            Ok(kind) => self.intake.stats.count_kind(kind),
+            Err(DecodeError::Garbage(_)) => self.intake.stats.garbage += 1,
+            Err(DecodeError::Reconnect(_)) => self.intake.stats.reconnects += 1,
+            Err(DecodeError::GiveUp(_)) => self.intake.stats.give_ups += 1,
         }
         self.apply(sink);
         read
@@ -170,7 +240,7 @@ impl FrameTap {
     pub fn rest(&mut self, url: &str, body: &str, ts_recv: Micros, sink: &mut dyn Sink) {
         self.batch.clear();
         self.decoder.rest(url, body, ts_recv, &mut self.batch);
-        self.stats.answers += 1;
+        self.intake.stats.answers += 1;
         self.apply(sink);
     }
 
@@ -225,12 +295,12 @@ impl FrameTap {
 
     /// What the sink calls the instruments that were introduced or heard so far.
     pub fn symbols(&self) -> &[SymbolRef] {
-        &self.known
+        self.intake.symbols()
     }
 
     /// What the sink calls one instrument, if it is known to it.
     pub fn symbol(&self, instrument: InstrumentId) -> Option<SymbolRef> {
-        match self.places.get(instrument.place()) {
+        match self.intake.places.get(instrument.place()) {
             Some(Place::Known(symbol)) => Some(*symbol),
             Some(Place::Unasked | Place::Refused) | None => None,
         }
@@ -238,58 +308,18 @@ impl FrameTap {
 
     /// The counts so far.
     pub const fn stats(&self) -> &Stats {
-        &self.stats
+        self.intake.stats()
     }
 
     fn apply(&mut self, sink: &mut dyn Sink) {
-        self.stats.refused_subscriptions += self.batch.refused.len() as u64;
-        for &why in &self.batch.ignored {
-            self.stats.ignored[why as usize] += 1;
+        let Batch { instruments, updates, refused, ignored, .. } = &mut self.batch;
+        self.intake.stats.refused_subscriptions += refused.len() as u64;
+        for &why in ignored.iter() {
+            self.intake.stats.ignored[why as usize] += 1;
         }
-        // Taken out for the loop, so that `self` is free, and put back to keep its memory.
-        let mut updates = std::mem::take(&mut self.batch.updates);
         for (instrument, update) in updates.drain(..) {
-            self.stats.updates += 1;
-            let Some(symbol) = self.place(instrument, sink) else {
-                self.stats.refused += 1;
-                continue;
-            };
-            match sink.update(symbol, &update) {
-                Outcome::Changed => self.stats.changed += 1,
-                Outcome::Unchanged => self.stats.unchanged += 1,
-                Outcome::Older => {
-                    self.stats.older += 1;
-                    continue;
-                }
-            }
-            self.stats.applied_to[instrument.place()] += 1;
+            self.intake.take(instruments, instrument, &update, sink);
         }
-        self.batch.updates = updates;
-    }
-
-    /// What the sink calls the instrument; asks at most once. Two native names of one canonical symbol share its
-    /// reference, which then stands once among the known ones.
-    fn place(&mut self, instrument: InstrumentId, sink: &mut dyn Sink) -> Option<SymbolRef> {
-        let at = instrument.place();
-        match self.places.get(at) {
-            Some(Place::Known(symbol)) => return Some(*symbol),
-            Some(Place::Refused) => return None,
-            Some(Place::Unasked) | None => {}
-        }
-        // An id that names no instrument would be the decoder's own fault. It leads nowhere, like a refused symbol.
-        let symbol = &self.batch.instruments.get(instrument)?.symbol;
-        if self.places.len() <= at {
-            self.places.resize(self.batch.instruments.len(), Place::Unasked);
-            self.stats.applied_to.resize(self.batch.instruments.len(), 0);
-        }
-        let answer = sink.intern(symbol);
-        self.places[at] = answer.map_or(Place::Refused, Place::Known);
-        match answer {
-            Some(symbol) if !self.known.contains(&symbol) => self.known.push(symbol),
-            Some(_) => {}
-            None => self.stats.refused_symbols += 1,
-        }
-        answer
     }
 }
 
