@@ -7,7 +7,13 @@
 //! Venues do not say that a level fell out of the subscribed depth, so the book has to forget it by itself: call
 //! [`Book::truncate`] after *all* levels of a message were set, not after each.
 
-use market::Decimal;
+use market::{Decimal, Field, Micros, Reason, Source, Status, Update};
+
+use crate::{Batch, DecodeError, Ignored, InstrumentId};
+
+/// How often in a row a book may be lost on one connection without a good message in between. One more means that not
+/// the messages are wrong but our reading of them, or the connection; asking again and again would only load the venue.
+pub const LOSSES_MAX: u8 = 3;
 
 /// One of the two ladders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,6 +114,93 @@ impl Book {
     }
 }
 
+/// A book of one symbol together with whether it can be trusted and what was told of it.
+///
+/// It waits for a snapshot, follows the changes, and when they do not fit ([`Rebuilt::lose`]) says so and waits again.
+#[derive(Clone, Debug)]
+pub struct Rebuilt {
+    /// The levels. Empty while waiting for a snapshot.
+    pub book: Book,
+    synchronised: bool,
+    told: Option<Top>,
+    losses: u8,
+}
+
+impl Default for Rebuilt {
+    fn default() -> Rebuilt {
+        Rebuilt { book: Book::new(0), synchronised: false, told: None, losses: 0 }
+    }
+}
+
+impl Rebuilt {
+    /// Whether a snapshot came and everything since fitted.
+    pub const fn is_synchronised(&self) -> bool {
+        self.synchronised
+    }
+
+    /// Starts over with a snapshot: the book is empty, keeps `depth` levels a side, and the next [`Rebuilt::tell`] states
+    /// the symbol afresh.
+    pub fn restart(&mut self, depth: usize) {
+        self.book.restart(depth);
+        self.synchronised = true;
+        self.told = None;
+    }
+
+    /// The message fitted: a checksum matched, or a sequence number followed its predecessor.
+    pub const fn confirm(&mut self) {
+        self.losses = 0;
+    }
+
+    /// The book cannot be trusted any more. Tells the symbol `Suspect`, empties the book and waits for a snapshot, which
+    /// the caller asks for in [`Batch::replies`].
+    ///
+    /// # Errors
+    /// Reconnect, when this happened more than [`LOSSES_MAX`] times without a good message in between.
+    pub fn lose(
+        &mut self,
+        instrument: InstrumentId,
+        reason: Reason,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) -> Result<(), DecodeError> {
+        batch.push(instrument, Update::of_status(Status::Suspect, reason, ts_recv));
+        self.lose_unseen(reason)
+    }
+
+    /// As [`Rebuilt::lose`] for a book behind which nothing is shown, so that nothing becomes suspect.
+    ///
+    /// # Errors
+    /// As [`Rebuilt::lose`].
+    pub fn lose_unseen(&mut self, reason: Reason) -> Result<(), DecodeError> {
+        self.restart(self.book.depth());
+        self.synchronised = false;
+        self.losses = self.losses.saturating_add(1);
+        if self.losses > LOSSES_MAX { Err(DecodeError::Reconnect(reason)) } else { Ok(()) }
+    }
+
+    /// Tells the top of the book unless it is as it was told before. The first telling after a snapshot is marked as one.
+    pub fn tell(
+        &mut self,
+        instrument: InstrumentId,
+        ts_event: Option<Micros>,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) {
+        let top = self.book.top();
+        if self.told == Some(top) {
+            return batch.ignore(Ignored::TopUnmoved);
+        }
+        let mut update = Update::new(Source::Book, ts_recv);
+        update.ts_event = ts_event;
+        update.snapshot = self.told.is_none();
+        for (field, level) in [(Field::Bid, top.bid), (Field::Ask, top.ask)] {
+            update.tell_side(field, level.map(|level| level.price), level.map(|level| level.size));
+        }
+        batch.push(instrument, update);
+        self.told = Some(top);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -173,6 +266,49 @@ mod tests {
         let mut book = book(2, &[("1", "1")], &[("2", "1")]);
         book.restart(5);
         assert_eq!((book.top(), book.depth()), (Top::default(), 5));
+    }
+
+    #[test]
+    fn a_lost_book_is_suspect_until_a_snapshot_states_it_afresh() {
+        let mut batch = Batch::new(crate::Instruments::new("X", 1));
+        let (id, now) = (InstrumentId(0), Micros(7));
+        let mut rebuilt = Rebuilt::default();
+        assert!(!rebuilt.is_synchronised(), "nothing came yet");
+        rebuilt.restart(10);
+        rebuilt.book.set(Ladder::Bids, decimal("1.50"), decimal("2"));
+        rebuilt.tell(id, Some(Micros(5)), now, &mut batch);
+        rebuilt.tell(id, Some(Micros(6)), now, &mut batch);
+        assert_eq!(batch.ignored, [Ignored::TopUnmoved]);
+        let (_, first) = &batch.updates[0];
+        assert!(first.snapshot && first.source == Source::Book && first.ts_event == Some(Micros(5)));
+        assert_eq!(first.values().bid().map(|p| p.to_string()).as_deref(), Some("1.50"));
+        assert!(
+            first.told().contains(Field::Ask) && first.values().ask().is_none(),
+            "the empty side is told"
+        );
+
+        rebuilt.book.set(Ladder::Bids, decimal("1.50"), decimal("3"));
+        rebuilt.tell(id, None, now, &mut batch);
+        assert!(!batch.updates[1].1.snapshot, "a change continues");
+
+        assert_eq!(rebuilt.lose(id, Reason::Checksum, now, &mut batch), Ok(()));
+        assert_eq!(batch.updates[2].1.status, Some((Status::Suspect, Reason::Checksum)));
+        assert!(!rebuilt.is_synchronised() && rebuilt.book.top() == Top::default());
+        rebuilt.restart(10);
+        rebuilt.book.set(Ladder::Bids, decimal("1.50"), decimal("3"));
+        rebuilt.tell(id, None, now, &mut batch);
+        assert!(batch.updates[3].1.snapshot, "told afresh although the top is the same");
+    }
+
+    #[test]
+    fn losing_it_again_and_again_asks_for_a_new_connection() {
+        let mut rebuilt = Rebuilt::default();
+        for _ in 0..LOSSES_MAX {
+            assert_eq!(rebuilt.lose_unseen(Reason::Gap), Ok(()));
+        }
+        assert_eq!(rebuilt.lose_unseen(Reason::Gap), Err(DecodeError::Reconnect(Reason::Gap)));
+        rebuilt.confirm();
+        assert_eq!(rebuilt.lose_unseen(Reason::Gap), Ok(()));
     }
 
     proptest! {
