@@ -1,0 +1,370 @@
+//! The events, written by hand: no allocation, no formatting machinery, no check that a type does not already give.
+//!
+//! Each function appends one event without its `id` line, so that the bytes can be shared by every client that is
+//! owed the same; [`id_line`] goes before those kinds for which [`EventName::has_id`] holds. Only enum names, digits,
+//! canonical symbols and [`json::text`] are ever written.
+//!
+//! A symbol is written as it is: [`market::Symbol`] holds upper-case letters, digits and `. _ / - :` only, none of
+//! which JSON escapes (`symbols_need_no_escaping` below).
+
+use market::exact::write_decimal;
+use market::{Field, FieldSet, Micros, Quote, Reason, Status, Symbol};
+
+use crate::frame::{self, EventName};
+use crate::json;
+
+pub use crate::answer::{quote_object, quotes_close, quotes_open};
+pub use crate::frame::{id_line, retry};
+pub use crate::hello::{Effective, FeedState, Hello, hello};
+
+/// Room for a usual delta: 60 bytes of frame, a symbol, three times and four numbers. One growth instead of several
+/// when the buffer is new; larger events still fit, they grow it.
+const USUAL_BYTES: usize = 320;
+
+/// Whether a `quote` event with these changed fields tells a client with these wanted fields anything. Times alone do
+/// not: they only say when something moved. A change of status always does, wanted or not (promise 10).
+pub const fn moves(changed: FieldSet, wanted: FieldSet) -> bool {
+    changed.contains(Field::Status)
+        || !changed.with_derived().intersection(wanted).minus(FieldSet::TIMES).is_empty()
+}
+
+/// Appends a `quote` event: the wanted ones of the changed fields, and the derived fields that moved with them. A
+/// field without a value is `null`. `merged` is how many changes this one event tells; it is written when above 1.
+pub fn quote(
+    out: &mut Vec<u8>,
+    named: bool,
+    symbol: &Symbol,
+    quote: &Quote,
+    changed: FieldSet,
+    wanted: FieldSet,
+    merged: u64,
+) {
+    out.reserve(USUAL_BYTES);
+    frame::begin(out, EventName::Quote, named);
+    subject(out, symbol, quote.seq);
+    figures(out, quote, changed.with_derived().intersection(wanted), Absent::Null);
+    times(out, quote, wanted);
+    if merged > 1 {
+        out.extend_from_slice(b",\"n\":");
+        json::integer(out, merged);
+    }
+    if changed.contains(Field::Status) {
+        status_members(out, quote.status, quote.status_since, quote.reason);
+    }
+    frame::end(out);
+}
+
+/// Appends a `snapshot` event: the wanted fields that have a value, and always the status.
+pub fn snapshot(out: &mut Vec<u8>, named: bool, symbol: &Symbol, quote: &Quote, wanted: FieldSet) {
+    out.reserve(2 * USUAL_BYTES);
+    frame::begin(out, EventName::Snapshot, named);
+    subject(out, symbol, quote.seq);
+    whole(out, quote, wanted);
+    frame::end(out);
+}
+
+/// Appends a `status` event of a symbol of which nothing else changed.
+pub fn symbol_status(out: &mut Vec<u8>, named: bool, symbol: &Symbol, quote: &Quote) {
+    frame::begin(out, EventName::Status, named);
+    subject(out, symbol, quote.seq);
+    status_members(out, quote.status, quote.status_since, quote.reason);
+    frame::end(out);
+}
+
+/// Appends a `status` event of a feed. The name is the operator's choice and is escaped.
+pub fn feed_status(
+    out: &mut Vec<u8>,
+    named: bool,
+    feed: &str,
+    seq: u64,
+    status: Status,
+    since: Micros,
+    reason: Reason,
+) {
+    frame::begin(out, EventName::Status, named);
+    out.extend_from_slice(b",\"feed\":");
+    json::text(out, feed);
+    out.extend_from_slice(b",\"seq\":");
+    json::integer(out, seq);
+    status_members(out, status, since, reason);
+    frame::end(out);
+}
+
+/// Appends a `heartbeat`: the server's time, the safe cut, and how long the oldest change of this client's last write
+/// had waited, in microseconds.
+pub fn heartbeat(out: &mut Vec<u8>, named: bool, server_time: Micros, seq: u64, lag_us: u64) {
+    frame::begin(out, EventName::Heartbeat, named);
+    out.extend_from_slice(b",\"server_time\":");
+    json::integer(out, server_time.get());
+    out.extend_from_slice(b",\"seq\":");
+    json::integer(out, seq);
+    out.extend_from_slice(b",\"lag_us\":");
+    json::integer(out, lag_us);
+    frame::end(out);
+}
+
+/// Appends a `lagged` event: how many changes a stream that wanted each one has lost, and of which symbols.
+pub fn lagged<'a>(
+    out: &mut Vec<u8>,
+    named: bool,
+    missed: u64,
+    symbols: impl IntoIterator<Item = &'a Symbol>,
+) {
+    frame::begin(out, EventName::Lagged, named);
+    out.extend_from_slice(b",\"missed\":");
+    json::integer(out, missed);
+    out.extend_from_slice(b",\"symbols\":");
+    json::list(out, symbols, |out, symbol| json::text(out, symbol.as_str()));
+    frame::end(out);
+}
+
+/// Appends a `reset` event; snapshots follow it. See [`crate::ResetReason`].
+pub fn reset(out: &mut Vec<u8>, named: bool, reason: &str) {
+    frame::begin(out, EventName::Reset, named);
+    out.extend_from_slice(b",\"reason\":");
+    json::text(out, reason);
+    frame::end(out);
+}
+
+/// Appends a `refused` event: no stream now, come back after `retry_ms`.
+pub fn refused(out: &mut Vec<u8>, named: bool, reason: &str, retry_ms: u64) {
+    farewell(out, EventName::Refused, named, reason, retry_ms);
+}
+
+/// Appends a `goodbye` event, the last of a stream.
+pub fn goodbye(out: &mut Vec<u8>, named: bool, reason: &str, retry_ms: u64) {
+    farewell(out, EventName::Goodbye, named, reason, retry_ms);
+}
+
+fn farewell(out: &mut Vec<u8>, name: EventName, named: bool, reason: &str, retry_ms: u64) {
+    frame::begin(out, name, named);
+    out.extend_from_slice(b",\"reason\":");
+    json::text(out, reason);
+    out.extend_from_slice(b",\"retry_ms\":");
+    json::integer(out, retry_ms);
+    frame::end(out);
+}
+
+/// What a field without a value becomes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    /// `null`: the reader must forget what it had.
+    Null,
+    /// Nothing: the reader has nothing yet.
+    LeftOut,
+}
+
+fn subject(out: &mut Vec<u8>, symbol: &Symbol, seq: u64) {
+    out.extend_from_slice(b",\"symbol\":\"");
+    out.extend_from_slice(symbol.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"seq\":");
+    json::integer(out, seq);
+}
+
+/// The members of a full quote after `symbol` and `seq`.
+pub(crate) fn whole(out: &mut Vec<u8>, quote: &Quote, wanted: FieldSet) {
+    figures(out, quote, wanted, Absent::LeftOut);
+    times(out, quote, wanted);
+    status_members(out, quote.status, quote.status_since, quote.reason);
+}
+
+/// The numbers and the side, in the order of [`Field::ALL`].
+fn figures(out: &mut Vec<u8>, quote: &Quote, shown: FieldSet, absent: Absent) {
+    for field in shown.minus(FieldSet::TIMES).without(Field::Status).iter() {
+        let key = opening(field);
+        if field == Field::LastSide {
+            match quote.values.side() {
+                Some(side) => {
+                    out.extend_from_slice(key);
+                    out.extend_from_slice(side.name().as_bytes());
+                    out.push(b'"');
+                }
+                None => null(out, key, absent),
+            }
+            continue;
+        }
+        match quote.values.figure(field) {
+            Some(number) => {
+                out.extend_from_slice(key);
+                write_decimal(number, out);
+                out.push(b'"');
+            }
+            None => null(out, key, absent),
+        }
+    }
+}
+
+fn null(out: &mut Vec<u8>, key: &[u8], absent: Absent) {
+    if absent == Absent::Null {
+        out.extend_from_slice(&key[..key.len() - 1]);
+        out.extend_from_slice(b"null");
+    }
+}
+
+/// The times of the last change, as far as they are wanted and known.
+fn times(out: &mut Vec<u8>, quote: &Quote, wanted: FieldSet) {
+    if let Some(ts) = quote.ts_event.filter(|_| wanted.contains(Field::TsEvent)) {
+        out.extend_from_slice(b",\"ts_event\":");
+        json::integer(out, ts.get());
+    }
+    if let Some(ts) = quote.ts_recv.filter(|_| wanted.contains(Field::TsRecv)) {
+        out.extend_from_slice(b",\"ts_recv\":");
+        json::integer(out, ts.get());
+    }
+    if wanted.contains(Field::TsPub) && quote.has(Field::TsPub) {
+        out.extend_from_slice(b",\"ts_pub\":");
+        json::integer(out, quote.ts_pub.get());
+    }
+}
+
+/// Three members that always come together. The reason is `""` when there is nothing to add.
+fn status_members(out: &mut Vec<u8>, status: Status, since: Micros, reason: Reason) {
+    out.extend_from_slice(b",\"status\":\"");
+    out.extend_from_slice(status.name().as_bytes());
+    out.extend_from_slice(b"\",\"since\":");
+    json::integer(out, since.get());
+    out.extend_from_slice(b",\"reason\":\"");
+    out.extend_from_slice(reason.name().as_bytes());
+    out.push(b'"');
+}
+
+/// A member up to and with the opening quote of its value, so that a number costs three copies: this, the digits, a
+/// quote. `every_opening_is_the_fields_name` holds it to [`Field::name`].
+const fn opening(field: Field) -> &'static [u8] {
+    match field {
+        Field::Bid => b",\"bid\":\"",
+        Field::BidSize => b",\"bid_size\":\"",
+        Field::Ask => b",\"ask\":\"",
+        Field::AskSize => b",\"ask_size\":\"",
+        Field::Last => b",\"last\":\"",
+        Field::LastSize => b",\"last_size\":\"",
+        Field::LastSide => b",\"last_side\":\"",
+        Field::Open24h => b",\"open_24h\":\"",
+        Field::High24h => b",\"high_24h\":\"",
+        Field::Low24h => b",\"low_24h\":\"",
+        Field::Volume24h => b",\"volume_24h\":\"",
+        Field::QuoteVolume24h => b",\"quote_volume_24h\":\"",
+        Field::Change24h => b",\"change_24h\":\"",
+        Field::ChangePct24h => b",\"change_pct_24h\":\"",
+        Field::Mark => b",\"mark\":\"",
+        Field::Index => b",\"index\":\"",
+        Field::FundingRate => b",\"funding_rate\":\"",
+        Field::Mid => b",\"mid\":\"",
+        Field::Spread => b",\"spread\":\"",
+        Field::Status => b",\"status\":\"",
+        Field::TsEvent => b",\"ts_event\":\"",
+        Field::TsRecv => b",\"ts_recv\":\"",
+        Field::TsPub => b",\"ts_pub\":\"",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use market::{Price, Side};
+
+    fn sample() -> Quote {
+        let mut quote = Quote {
+            seq: 42,
+            changes: 5,
+            status: Status::Live,
+            reason: Reason::Confirmed,
+            status_since: Micros(7),
+            ts_event: Some(Micros(10)),
+            ts_recv: Some(Micros(11)),
+            ts_pub: Micros(12),
+            ..Quote::default()
+        };
+        for (field, text) in [(Field::Bid, "1.50"), (Field::BidSize, "4"), (Field::Ask, "1.60")] {
+            quote.values.set_number(field, Some(Price::parse(text).unwrap().decimal()));
+        }
+        quote
+    }
+
+    fn encoded(changed: FieldSet, wanted: FieldSet, merged: u64, quote_now: &Quote) -> String {
+        let mut out = Vec::new();
+        quote(&mut out, false, &Symbol::parse("X:A-B").unwrap(), quote_now, changed, wanted, merged);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_opening_is_the_fields_name() {
+        for field in Field::ALL {
+            assert_eq!(opening(field), format!(",\"{}\":\"", field.name()).as_bytes());
+        }
+    }
+
+    #[test]
+    fn symbols_need_no_escaping() {
+        // Every byte that a symbol may hold comes through JSON's escaping as itself.
+        let allowed: String = (0_u8..128)
+            .map(char::from)
+            .filter(|c| *c != ':' && Symbol::parse(&format!("A{c}")).is_ok())
+            .chain([':', 'A'])
+            .collect();
+        assert_eq!(serde_json::to_string(&allowed).unwrap(), format!("\"{allowed}\""));
+        assert!(allowed.contains('/') && !allowed.contains('"') && !allowed.contains('\\'));
+    }
+
+    #[test]
+    fn a_delta_holds_what_changed_and_is_wanted() {
+        let bid = FieldSet::EMPTY.with(Field::Bid);
+        assert_eq!(
+            encoded(bid, FieldSet::DEFAULT, 1, &sample()),
+            "data: {\"type\":\"quote\",\"symbol\":\"X:A-B\",\"seq\":42,\"bid\":\"1.50\",\"ts_event\":10,\"ts_recv\":11,\"ts_pub\":12}\n\n"
+        );
+        assert_eq!(
+            encoded(bid, bid.with(Field::Mid), 3, &sample()),
+            "data: {\"type\":\"quote\",\"symbol\":\"X:A-B\",\"seq\":42,\"bid\":\"1.50\",\"mid\":\"1.550\",\"n\":3}\n\n",
+            "a derived field moves with its source"
+        );
+    }
+
+    #[test]
+    fn what_became_absent_is_null_and_an_unknown_time_is_left_out() {
+        let mut quote = sample();
+        quote.values.set_side(Some(Side::Sell));
+        quote.ts_event = None;
+        let changed = [Field::AskSize, Field::LastSide].into_iter().collect();
+        assert_eq!(
+            encoded(changed, FieldSet::DEFAULT, 1, &quote),
+            "data: {\"type\":\"quote\",\"symbol\":\"X:A-B\",\"seq\":42,\"ask_size\":null,\"last_side\":\"sell\",\"ts_recv\":11,\"ts_pub\":12}\n\n"
+        );
+        quote.values.set_side(None);
+        assert!(encoded(changed, FieldSet::DEFAULT, 1, &quote).contains("\"last_side\":null"));
+    }
+
+    #[test]
+    fn promise_10_a_status_is_told_to_those_who_did_not_ask_for_it() {
+        let changed = FieldSet::EMPTY.with(Field::Status);
+        let wanted = FieldSet::EMPTY.with(Field::Last);
+        assert!(moves(changed, wanted));
+        assert_eq!(
+            encoded(changed.with(Field::Bid), wanted, 2, &sample()),
+            "data: {\"type\":\"quote\",\"symbol\":\"X:A-B\",\"seq\":42,\"n\":2,\"status\":\"live\",\"since\":7,\"reason\":\"confirmed\"}\n\n"
+        );
+        let mut out = Vec::new();
+        snapshot(&mut out, true, &Symbol::parse("X:A-B").unwrap(), &sample(), wanted);
+        assert!(out.ends_with(b"\"status\":\"live\",\"since\":7,\"reason\":\"confirmed\"}\n\n"));
+    }
+
+    #[test]
+    fn a_delta_that_says_nothing_can_be_told() {
+        let bid = FieldSet::EMPTY.with(Field::Bid);
+        assert!(moves(bid, FieldSet::DEFAULT));
+        assert!(moves(bid, FieldSet::EMPTY.with(Field::Spread)), "derived from the bid");
+        assert!(!moves(bid, FieldSet::EMPTY.with(Field::Last)));
+        assert!(!moves(bid, FieldSet::TIMES), "a time alone is no news");
+        assert!(!moves(FieldSet::EMPTY, FieldSet::ALL));
+    }
+
+    #[test]
+    fn a_symbol_never_heard_of_has_a_snapshot_too() {
+        let mut out = Vec::new();
+        snapshot(&mut out, false, &Symbol::parse("X:A-B").unwrap(), &Quote::default(), FieldSet::ALL);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "data: {\"type\":\"snapshot\",\"symbol\":\"X:A-B\",\"seq\":0,\"status\":\"unknown\",\"since\":0,\"reason\":\"\"}\n\n"
+        );
+    }
+}
