@@ -25,17 +25,23 @@
 //! | [`pump`] | recorded frames through a decoder into a sink: the same path without a socket |
 //! | [`metrics`] | this crate's series |
 
+pub mod backoff;
 pub mod book;
 pub mod capture;
 pub mod decoder;
 pub mod instrument;
 pub mod json;
+pub mod metrics;
 pub mod pump;
+pub mod rest;
 pub mod session;
 pub mod sink;
+pub mod supervisor;
+pub mod ws;
 
 pub use decoder::{Batch, DecodeError, Decoder, Frame, Ignored};
 pub use instrument::{Instrument, InstrumentId, Instruments};
 pub use pump::{FrameTap, Intake, Stats};
 pub use session::{CatalogueError, KeepAlive, Limits, RestAnswer, Session};
 pub use sink::{Outcome, Sink, SymbolRef};
+pub use supervisor::{FeedEnd, FeedHandle, FeedSettings, Timing};

@@ -61,6 +61,12 @@ impl Recorded {
     }
 }
 
+impl From<String> for Recorded {
+    fn from(text: String) -> Recorded {
+        Recorded::text(text)
+    }
+}
+
 impl From<&str> for Recorded {
     fn from(text: &str) -> Recorded {
         Recorded::text(text)

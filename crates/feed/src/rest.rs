@@ -1,0 +1,186 @@
+//! Fetches what a venue publishes over HTTP: the catalogue of its symbols.
+//!
+//! One request after the other, on a thread for blocking work, with a limit on everything: time, size, redirects
+//! (none: an answer from another place is not the venue's), and plaintext (only to this machine).
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::http::Uri;
+use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::RestAnswer;
+
+/// Longest body. Today's longest, the catalogue of Binance, has about 20 MB.
+pub const BODY_BYTES_MAX: u64 = 64 << 20;
+/// Longest time for one answer, from the name look-up to the last byte.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// Longest time until the connection is there.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How we introduce ourselves to venues; some refuse a client that does not.
+pub(crate) const USER_AGENT: &str = concat!("quotewire/", env!("CARGO_PKG_VERSION"));
+
+/// Why an answer could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// Try again later.
+    Retry {
+        /// Where, without query and credentials.
+        place: String,
+        /// What happened.
+        why: String,
+        /// The least wait that the venue asks for.
+        after: Option<Duration>,
+    },
+    /// The address can never be asked: give up and name it.
+    Misconfigured {
+        /// Where, without query and credentials.
+        place: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FetchError::Retry { place, why, .. } => write!(f, "{place}: {why}"),
+            FetchError::Misconfigured { place, why } => write!(f, "{place}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for FetchError {}
+
+/// Fetches all URLs, in order. Dropping the future gives up waiting; the thread ends within the time limit of one
+/// answer.
+///
+/// # Errors
+/// With the first answer that could not be had; see [`FetchError`].
+pub async fn fetch(urls: Vec<String>) -> Result<Vec<RestAnswer>, FetchError> {
+    let fetching = tokio::task::spawn_blocking(move || {
+        urls.into_iter()
+            .map(|url| get(&url, ANSWER_LIMIT).map(|body| RestAnswer { url, body }))
+            .collect::<Result<Vec<RestAnswer>, FetchError>>()
+    });
+    match fetching.await {
+        Ok(answers) => answers,
+        Err(error) => {
+            let why = format!("the fetching thread ended: {error}");
+            Err(FetchError::Retry { place: "catalogue".to_owned(), why, after: None })
+        }
+    }
+}
+
+/// The URL as it may be shown: no query and no credentials, because keys hide there.
+pub fn shown(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or_default();
+    match bare.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+        None => bare.to_owned(),
+    }
+}
+
+/// Whether plaintext to this host stays on this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Checks an address before anything is sent there: encrypted, or this machine.
+///
+/// # Errors
+/// With what is wrong with it.
+pub(crate) fn check_place(url: &str, secure: &str, plain: &str) -> Result<(), &'static str> {
+    let uri: Uri = url.parse().map_err(|_| "not a url")?;
+    let host = uri.host().filter(|host| !host.is_empty()).ok_or("no host in the url")?;
+    match uri.scheme_str() {
+        Some(scheme) if scheme == secure => Ok(()),
+        Some(scheme) if scheme == plain && is_loopback(host) => Ok(()),
+        Some(scheme) if scheme == plain => Err("plaintext is taken only to this machine"),
+        Some(_) | None => Err("unknown url scheme"),
+    }
+}
+
+/// Seconds in a `retry-after` header. The other form, a date, is not used by venues.
+pub(crate) fn retry_after(headers: &ureq::http::HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn get(url: &str, limit: Duration) -> Result<String, FetchError> {
+    let place = || shown(url);
+    check_place(url, "https", "http").map_err(|why| FetchError::Misconfigured { place: place(), why })?;
+    let retry = |why: String, after| FetchError::Retry { place: place(), why, after };
+    let mut answer = agent()
+        .get(url)
+        .config()
+        .timeout_global(Some(limit))
+        .build()
+        .call()
+        .map_err(|error| retry(error.to_string(), None))?;
+    if answer.status() != ureq::http::StatusCode::OK {
+        return Err(retry(format!("status {}", answer.status().as_u16()), retry_after(answer.headers())));
+    }
+    let body = answer.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_string();
+    body.map_err(|error| retry(error.to_string(), None))
+}
+
+fn agent() -> &'static ureq::Agent {
+    static AGENT: OnceLock<ureq::Agent> = OnceLock::new();
+    AGENT.get_or_init(|| {
+        // The provider is named, because with two in the dependency graph the default would panic.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::WebPki)
+            .unversioned_rustls_crypto_provider(provider)
+            .build();
+        ureq::Agent::config_builder()
+            .tls_config(tls)
+            .timeout_connect(Some(CONNECT_LIMIT))
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            // The WebSocket side knows no proxy either, and a catalogue without quotes is of no use.
+            .proxy(None)
+            .user_agent(USER_AGENT)
+            .build()
+            .new_agent()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plaintext_stays_on_this_machine() {
+        let check = |url| check_place(url, "https", "http");
+        assert_eq!(check("https://api.example.com/x?y=1"), Ok(()));
+        for url in ["http://127.0.0.1:8080/x", "http://localhost", "http://[::1]:1/", "http://127.9.9.9/"] {
+            assert_eq!(check(url), Ok(()), "{url}");
+        }
+        for url in ["http://api.example.com/x", "http://10.0.0.1/", "http://localhost.example.com/"] {
+            assert_eq!(check(url), Err("plaintext is taken only to this machine"), "{url}");
+        }
+        assert_eq!(check("ftp://127.0.0.1/"), Err("unknown url scheme"));
+        assert!(check("").is_err() && check("/x").is_err() && check("https:///x").is_err());
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        assert_eq!(
+            shown("https://user:key@api.example.com/v1/x?token=abc#d"),
+            "https://api.example.com/v1/x"
+        );
+        assert_eq!(shown("wss://stream.example.com?key=1"), "wss://stream.example.com");
+        assert_eq!(shown("no url?key=1"), "no url");
+    }
+}

@@ -1,0 +1,320 @@
+//! One connection of a feed, over all its lives: dial, subscribe, take frames, end, wait, dial again.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use market::{Micros, Reason, Status, Update};
+use rand::Rng;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::Feed;
+use crate::backoff::Backoff;
+use crate::metrics::Counted;
+use crate::ws::{Cause, Connection, End, Event, Plan};
+use crate::{DecodeError, Frame, FrameTap, InstrumentId, Instruments, SymbolRef};
+
+/// Longest wait before the next dial that a venue may ask for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
+/// Refused subscriptions that are logged in one life; the metric counts all of them.
+const REFUSALS_LOGGED: usize = 20;
+
+/// Keeps the dials of one feed apart from each other.
+#[derive(Debug)]
+pub(super) struct DialGate {
+    between: Duration,
+    /// When the next dial may be made. Held while waiting, so that connections go through one by one.
+    next: Mutex<Instant>,
+}
+
+impl DialGate {
+    pub(super) fn new(between: Duration) -> DialGate {
+        DialGate { between, next: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits for this connection's turn. Cancel-safe: an abandoned wait takes no turn.
+    async fn pass(&self) {
+        let mut next = self.next.lock().await;
+        tokio::time::sleep_until(*next).await;
+        *next = Instant::now() + self.between;
+    }
+}
+
+/// One connection of a feed.
+#[derive(Debug)]
+pub(super) struct Line {
+    feed: Arc<Feed>,
+    /// Its place among the feed's connections.
+    number: usize,
+    tap: FrameTap,
+    wanted: Vec<InstrumentId>,
+    symbols: Vec<SymbolRef>,
+    /// What the metrics have been told.
+    counted: Counted,
+    /// By instrument: it was said that it was never heard of.
+    told_unheard: Vec<bool>,
+    /// When the present life's connection was opened.
+    opened: Option<Instant>,
+    /// Why the decoder asked for a new connection.
+    resync: Option<Reason>,
+}
+
+impl Line {
+    /// Makes the instruments' symbols known, as connecting.
+    pub(super) fn new(feed: Arc<Feed>, number: usize, instruments: Instruments) -> Line {
+        let wanted: Vec<InstrumentId> = instruments.iter().map(|(id, _)| id).collect();
+        let mut tap = FrameTap::new(feed.session.decoder(), instruments);
+        let update = Update::of_status(Status::Connecting, Reason::NotConnected, feed.clock.now());
+        let symbols = feed.outlet.with(|sink| {
+            let symbols = tap.introduce(&wanted, sink);
+            for &symbol in &symbols {
+                sink.update(symbol, &update);
+            }
+            symbols
+        });
+        let told_unheard = vec![false; wanted.len()];
+        let counted = Counted::of(tap.stats());
+        Line { feed, number, tap, wanted, symbols, counted, told_unheard, opened: None, resync: None }
+    }
+
+    /// How many of its symbols the sink has no room for.
+    pub(super) fn without_room(&self) -> usize {
+        self.wanted.len() - self.symbols.len()
+    }
+
+    /// Lives until the end is final.
+    pub(super) async fn run(mut self) -> End {
+        let feed = Arc::clone(&self.feed);
+        let start = Instant::now();
+        let mut backoff = Backoff::new(feed.settings.timing.backoff.clone());
+        let mut asked_for = Duration::ZERO;
+        loop {
+            let wait = backoff.wait(start.elapsed(), &mut rand::rng()).max(asked_for.min(RETRY_AFTER_MAX));
+            let turn = async {
+                tokio::time::sleep(wait).await;
+                feed.gate.pass().await;
+            };
+            if feed.stop.run_until_cancelled(turn).await.is_none() {
+                return self.ended(End::of(Cause::Stopped, ""));
+            }
+            backoff.dialled(start.elapsed());
+            feed.metrics.dialled();
+            self.opened = None;
+            // The tap is made afresh where it counts (`FrameTap::renew`) before it is used again, and the sink says
+            // itself when it is broken, so nothing half-done is seen after a panic.
+            let life = AssertUnwindSafe(self.life()).catch_unwind().await;
+            let end = match life {
+                Ok(end) => end,
+                Err(panic) if feed.outlet.is_broken() => resume_unwind(panic),
+                Err(panic) => End::of(Cause::Fault, panic_text(panic.as_ref())),
+            };
+            backoff.ended(self.opened.map_or(Duration::ZERO, |opened| opened.elapsed()));
+            asked_for = end.retry_after.unwrap_or_default();
+            let end = self.ended(end);
+            if end.cause.is_final() {
+                return end;
+            }
+        }
+    }
+
+    /// One connection from dialling to its end.
+    async fn life(&mut self) -> End {
+        let feed = Arc::clone(&self.feed);
+        self.tap.renew(feed.session.decoder());
+        let opening = Connection::open(self.plan(), Arc::clone(&feed.clock));
+        let mut connection = match feed.stop.run_until_cancelled(opening).await {
+            Some(Ok(connection)) => connection,
+            Some(Err(end)) => return end,
+            None => return End::of(Cause::Stopped, ""),
+        };
+        let opened = Instant::now();
+        self.opened = Some(opened);
+        let _open = feed.metrics.connected();
+        feed.outlet.tell_line(self.number, Status::Connecting, Reason::NotHeard, &[]);
+        tracing::info!(feed = feed.settings.name, connection = self.number, "connected");
+        let updates_before = self.tap.stats().updates;
+        let mut live = false;
+        let mut refusals = 0;
+        let mut wake = None;
+        let stopped = feed.stop.cancelled();
+        tokio::pin!(stopped);
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = &mut stopped => {
+                    connection.close(feed.settings.timing.close_limit).await;
+                    return End::of(Cause::Stopped, "");
+                }
+                event = connection.next(wake) => event,
+            };
+            let taken = match &event {
+                Event::Text(text, at) => self.take(Frame::Text(text), text.len(), *at),
+                Event::Binary(bytes, at) => self.take(Frame::Binary(bytes), bytes.len(), *at),
+                Event::Subscribed => {
+                    wake = Some(Instant::now() + feed.settings.timing.unheard_after);
+                    continue;
+                }
+                Event::Woken => {
+                    wake = None;
+                    self.tell_unheard();
+                    continue;
+                }
+                Event::Ended(end) => {
+                    if end.cause == Cause::Aged {
+                        connection.close(feed.settings.timing.close_limit).await;
+                    }
+                    return end.clone();
+                }
+            };
+            if !live && self.tap.stats().updates > updates_before {
+                live = true;
+                feed.outlet.tell_line(self.number, Status::Live, Reason::Confirmed, &[]);
+                let after = opened.elapsed();
+                tracing::info!(feed = feed.settings.name, connection = self.number, ?after, "live");
+            }
+            if !self.tap.refused().is_empty() {
+                self.tell_refused(&mut refusals);
+            }
+            if let Err(end) = taken {
+                return end;
+            }
+            if !self.tap.replies().is_empty() {
+                for reply in self.tap.replies().to_vec() {
+                    if let Err(end) = connection.reply(&reply).await {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        let feed = &self.feed;
+        let (session, instruments) = (&feed.session, self.tap.instruments());
+        let mut limits = session.limits();
+        let mut keep_alive = session.keep_alive();
+        if let Some(silence) = feed.settings.stale_after {
+            // Where the session counts on the answers to its own keep-alive, a shorter limit needs a quicker one, or a
+            // quiet market would look like a dead line.
+            if keep_alive.every < limits.silence {
+                keep_alive.every = keep_alive.every.min(silence / 2);
+            }
+            limits.silence = silence;
+        }
+        // Renewals of many connections must not fall together.
+        limits.max_age = limits.max_age.map(|age| age.mul_f64(rand::rng().random_range(0.9..=1.0)));
+        Plan {
+            url: session.endpoint(instruments, &self.wanted),
+            subscribe: session.subscribe(instruments, &self.wanted),
+            keep_alive,
+            limits,
+            dial_limit: feed.settings.timing.dial_limit,
+            recorder: feed.settings.recording.clone(),
+        }
+    }
+
+    /// One frame to the sink.
+    fn take(&mut self, frame: Frame<'_>, bytes: usize, at: Micros) -> Result<(), End> {
+        let feed = &self.feed;
+        let read = feed.outlet.with(|sink| self.tap.frame(frame, at, sink));
+        let counted = Counted::of(self.tap.stats());
+        feed.metrics.received(bytes, at);
+        feed.metrics.add(&self.counted, &counted);
+        self.counted = counted;
+        match read {
+            Ok(_) => Ok(()),
+            Err(DecodeError::Garbage(what)) => {
+                tracing::debug!(feed = feed.settings.name, what, "unreadable message dropped");
+                Ok(())
+            }
+            Err(DecodeError::Reconnect(reason)) => {
+                self.resync = Some(reason);
+                Err(End::of(Cause::Resync, reason.name()))
+            }
+            Err(DecodeError::GiveUp(why)) => Err(End::of(Cause::Refused, why)),
+        }
+    }
+
+    /// Counts the end, and tells it to whom it concerns.
+    fn ended(&mut self, end: End) -> End {
+        let feed = &self.feed;
+        feed.metrics.ended(end.cause);
+        let (status, reason) = end.cause.status();
+        let reason = self.resync.take().unwrap_or(reason);
+        if end.cause != Cause::Stopped {
+            tracing::warn!(feed = feed.settings.name, connection = self.number, %end, "connection ended");
+        }
+        if self.opened.is_some() || end.cause.is_final() {
+            // Only stale is carried over to symbols; a feed that is closed is told so by the supervisor afterwards.
+            feed.outlet.tell_line(self.number, Status::Stale, reason, &self.symbols);
+        }
+        if status == Status::Closed && end.cause != Cause::Stopped {
+            self.tell_never_heard(Status::Closed, reason);
+        }
+        end
+    }
+
+    /// Says of symbols that the venue was asked for and never spoke of that it is so, once.
+    fn tell_unheard(&mut self) {
+        let unheard: Vec<InstrumentId> = self.never_heard().collect();
+        let unheard: Vec<InstrumentId> = unheard
+            .into_iter()
+            .filter(|id| !std::mem::replace(&mut self.told_unheard[id.place()], true))
+            .collect();
+        if unheard.is_empty() {
+            return;
+        }
+        tracing::warn!(
+            feed = self.feed.settings.name,
+            connection = self.number,
+            count = unheard.len(),
+            first = self.tap.instruments().get(unheard[0]).map(|i| &*i.native),
+            "subscribed and never heard of"
+        );
+        self.tell_each(&unheard, Status::Connecting, Reason::NotHeard);
+    }
+
+    fn tell_never_heard(&self, status: Status, reason: Reason) {
+        let unheard: Vec<InstrumentId> = self.never_heard().collect();
+        self.tell_each(&unheard, status, reason);
+    }
+
+    fn tell_each(&self, instruments: &[InstrumentId], status: Status, reason: Reason) {
+        let update = Update::of_status(status, reason, self.feed.clock.now());
+        self.feed.outlet.with(|sink| {
+            for symbol in instruments.iter().filter_map(|&id| self.tap.symbol(id)) {
+                sink.update(symbol, &update);
+            }
+        });
+    }
+
+    /// Instruments without any update that was taken, over all lives.
+    fn never_heard(&self) -> impl Iterator<Item = InstrumentId> {
+        self.wanted.iter().copied().filter(|&id| self.tap.stats().applied_to(id) == 0)
+    }
+
+    /// Subscriptions that the venue refused: the symbol is not coming, and says so.
+    fn tell_refused(&self, logged: &mut usize) {
+        for (id, why) in self.tap.refused() {
+            let native = id.and_then(|id| self.tap.instruments().get(id)).map(|i| &*i.native);
+            if *logged < REFUSALS_LOGGED {
+                *logged += 1;
+                tracing::warn!(feed = self.feed.settings.name, symbol = native, %why, "subscription refused");
+            }
+            if let Some(id) = *id {
+                let heard = self.tap.stats().applied_to(id) > 0;
+                self.tell_each(&[id], if heard { Status::Stale } else { Status::Unknown }, Reason::Refused);
+            }
+        }
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the adapter panicked: {}", text.unwrap_or("without a text"))
+}

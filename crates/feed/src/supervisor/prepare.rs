@@ -1,0 +1,113 @@
+//! Before the first dial: the venue's catalogue, and which of its instruments the configuration wants.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use market::{Reason, Status, Symbol, Update};
+use tokio::time::Instant;
+
+use super::{Feed, line};
+use crate::backoff::Backoff;
+use crate::capture::Payload;
+use crate::rest::{FetchError, fetch, shown};
+use crate::ws::{Cause, End, nanos};
+use crate::{InstrumentId, Instruments};
+
+/// Most entries of a catalogue. OKX, options and all, lists about 10,000.
+const CATALOGUE_MAX: usize = 200_000;
+/// Longest wait that a venue may ask for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
+
+/// The wanted instruments, one set a connection. Symbols that the venue does not list are told to be so.
+///
+/// # Errors
+/// When there is no use in trying further.
+pub(super) async fn wanted(feed: &Feed) -> Result<Vec<Instruments>, End> {
+    let catalogue = catalogue(feed).await?;
+    let settings = &feed.settings;
+    let (mut found, missing) = catalogue.select(&settings.symbols);
+    let beyond = found.len().saturating_sub(settings.instruments_max);
+    if beyond > 0 {
+        found.truncate(settings.instruments_max);
+        let most = settings.instruments_max;
+        tracing::warn!(feed = settings.name, beyond, most, "more symbols are wanted than the feed may have");
+    }
+    for wish in &missing {
+        tracing::warn!(feed = settings.name, symbol = %wish, "the venue does not list this symbol");
+        tell_missing(feed, wish);
+    }
+    feed.metrics.set_symbols(found.len(), missing.len(), beyond);
+    let most = feed.session.limits().instruments_per_connection.max(1);
+    Ok(found.chunks(most).map(|ids| part(&catalogue, ids)).collect())
+}
+
+/// Fetches and reads the catalogue until it is there.
+async fn catalogue(feed: &Feed) -> Result<Instruments, End> {
+    let name = feed.settings.name.as_str();
+    let start = Instant::now();
+    let mut backoff = Backoff::new(feed.settings.timing.backoff.clone());
+    let mut asked_for = Duration::ZERO;
+    loop {
+        let wait = backoff.wait(start.elapsed(), &mut rand::rng()).max(asked_for.min(RETRY_AFTER_MAX));
+        let attempt = async {
+            tokio::time::sleep(wait).await;
+            backoff.dialled(start.elapsed());
+            fetch(feed.session.catalogue_urls()).await
+        };
+        let Some(fetched) = feed.stop.run_until_cancelled(attempt).await else {
+            return Err(End::of(Cause::Stopped, ""));
+        };
+        let why = match fetched {
+            Ok(answers) => {
+                if let Some(recorder) = &feed.settings.recording {
+                    for answer in &answers {
+                        let payload = Payload::Rest { url: &shown(&answer.url), body: &answer.body };
+                        recorder.record(nanos(feed.clock.now()), payload);
+                    }
+                }
+                let mut instruments = Instruments::new(feed.session.venue(), CATALOGUE_MAX);
+                // Adapter code on text from outside: a panic of it is no more than an unreadable catalogue.
+                let read =
+                    catch_unwind(AssertUnwindSafe(|| feed.session.catalogue(&answers, &mut instruments)));
+                match read {
+                    Ok(Ok(())) => return Ok(instruments),
+                    Ok(Err(error)) => error.to_string(),
+                    Err(panic) => line::panic_text(panic.as_ref()),
+                }
+            }
+            Err(error @ FetchError::Misconfigured { .. }) => {
+                return Err(End::of(Cause::Misconfigured, error.to_string()));
+            }
+            Err(FetchError::Retry { place, why, after }) => {
+                asked_for = after.unwrap_or_default();
+                format!("{place}: {why}")
+            }
+        };
+        backoff.ended(Duration::ZERO);
+        feed.metrics.catalogue_failed();
+        tracing::warn!(feed = name, %why, "no catalogue yet");
+    }
+}
+
+/// Some of the instruments as a set of their own, closed: what a connection did not ask for is not looked at.
+fn part(catalogue: &Instruments, ids: &[InstrumentId]) -> Instruments {
+    let mut part = Instruments::new(catalogue.venue(), ids.len());
+    for instrument in ids.iter().filter_map(|&id| catalogue.get(id)) {
+        part.add(&instrument.native, instrument.symbol.clone());
+    }
+    part.close();
+    part
+}
+
+fn tell_missing(feed: &Feed, wish: &str) {
+    let symbol =
+        if wish.contains(':') { Symbol::parse(wish) } else { Symbol::of_venue(feed.session.venue(), wish) };
+    // A wish that no symbol can be named after was said in the log, and no client can ask for it either.
+    let Ok(symbol) = symbol else { return };
+    let update = Update::of_status(Status::Delisted, Reason::NotListed, feed.clock.now());
+    feed.outlet.with(|sink| {
+        if let Some(symbol) = sink.intern(&symbol) {
+            sink.update(symbol, &update);
+        }
+    });
+}
