@@ -15,6 +15,8 @@ pub(crate) struct Package {
     pub(crate) manifest: String,
     /// What it depends on.
     pub(crate) dependencies: Vec<Dependency>,
+    /// The names of its bench targets.
+    pub(crate) benches: Vec<String>,
 }
 
 /// One line of a crate's dependencies.
@@ -55,15 +57,40 @@ fn read(package: &Value, root: &str) -> Package {
     Package {
         name: text(&package["name"]),
         manifest: manifest.strip_prefix(root).unwrap_or(&manifest).to_owned(),
-        dependencies: package["dependencies"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default()
-            .iter()
+        dependencies: list(&package["dependencies"])
             .map(|dependency| Dependency {
                 name: text(&dependency["name"]),
                 dev: dependency["kind"].as_str() == Some("dev"),
             })
             .collect(),
+        benches: list(&package["targets"])
+            .filter(|target| list(&target["kind"]).any(|kind| kind.as_str() == Some("bench")))
+            .map(|target| text(&target["name"]))
+            .collect(),
+    }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().map(Vec::as_slice).unwrap_or_default().iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_tells_is_read() {
+        let package = serde_json::json!({
+            "name": "wire",
+            "manifest_path": "/src/crates/wire/Cargo.toml",
+            "dependencies": [{"name": "bytes", "kind": null}, {"name": "tokio", "kind": "dev"}],
+            "targets": [{"name": "wire", "kind": ["lib"]}, {"name": "encode", "kind": ["bench"]}],
+        });
+        let read = read(&package, "/src/");
+        assert_eq!((read.name.as_str(), read.manifest.as_str()), ("wire", "crates/wire/Cargo.toml"));
+        let dependencies: Vec<(&str, bool)> =
+            read.dependencies.iter().map(|d| (d.name.as_str(), d.dev)).collect();
+        assert_eq!(dependencies, [("bytes", false), ("tokio", true)]);
+        assert_eq!(read.benches, ["encode"]);
     }
 }

@@ -127,6 +127,7 @@ mod tests {
             name: name.to_owned(),
             manifest: format!("crates/{name}/Cargo.toml"),
             dependencies: [of(normal, false), of(dev, true)].concat(),
+            benches: Vec::new(),
         }
     }
 
