@@ -1,1 +1,170 @@
 //! The HTTP edge: routes, clients, fan-out, limits.
+//!
+//! ```text
+//!  socket ─ accept ─ hyper ─ routes (warp) ─┬─ short answers
+//!                                           └─ stream: Client + Outbox ─┐
+//!  table changed ─ Notifier ─ hub ─ wakes the streams that are behind ──┤
+//!                               └─ heartbeats, stalled streams ─ kill   │
+//!  socket <─ hyper <─ Body::poll_frame <─ QuoteStream::poll_bytes <─────┘
+//! ```
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`accept`] | listening sockets, connections, deadlines |
+//! | `routes` | every route on one screen |
+//! | `stream` | a quote stream as its connection polls it |
+//! | `outbox` | what a stream is owed, and the ids of its events |
+//! | [`hub`] | who is woken, who has stalled |
+//! | [`client`] | what a stream's body and the hub share |
+//! | `frames` | encoded once, shared by all |
+//! | [`negotiate`], [`cors`], `problem` | headers |
+//! | `page`, `ops` | the console page; metrics and readiness |
+//!
+//! The edge knows no venue. It reads the table, and learns of changes through a [`Notifier`].
+
+mod answers;
+mod body;
+mod frames;
+mod metrics;
+mod ops;
+mod outbox;
+mod page;
+mod problem;
+mod routes;
+mod stream;
+mod subscribe;
+
+pub mod accept;
+pub mod client;
+pub mod config;
+pub mod cors;
+pub mod hub;
+pub mod negotiate;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use market::Clock;
+use prometheus::Registry;
+use table::Table;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use accept::bind;
+pub use client::EndReason;
+pub use config::{Config, Limits};
+pub use cors::{Cors, CorsError};
+pub use hub::Notifier;
+
+use crate::frames::Frames;
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+
+/// How long streams get to take their goodbye before their connections are ended.
+const GOODBYE_GRACE: Duration = Duration::from_secs(2);
+/// How long the admin listener's requests get to finish.
+const ADMIN_GRACE: Duration = Duration::from_secs(1);
+
+/// What every part of the edge shares.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) table: Arc<Table>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) registry: Registry,
+    pub(crate) metrics: Arc<Metrics>,
+    /// The same counts for the admin listener, which is not among the clients; shown nowhere.
+    admin_metrics: Arc<Metrics>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) frames: Frames,
+    /// Set once by [`Edge::serve`] when it is told to stop; read by readiness and by new streams.
+    draining: AtomicBool,
+}
+
+impl Core {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}
+
+/// The edge: make one, bind its listeners, serve.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    core: Arc<Core>,
+}
+
+impl Edge {
+    /// An edge over a table. Its series are registered in `registry`, which its admin listener shows.
+    ///
+    /// # Errors
+    /// When a series of that name is registered already.
+    pub fn new(
+        config: Config,
+        table: Arc<Table>,
+        clock: Arc<dyn Clock>,
+        registry: Registry,
+    ) -> prometheus::Result<Edge> {
+        let metrics = Arc::new(Metrics::new(&registry)?);
+        let hub = Arc::new(Hub::new(Arc::clone(&table), Arc::clone(&clock), &config));
+        let frames = Frames::new(table.capacity());
+        let admin_metrics = Arc::new(Metrics::new(&Registry::new())?);
+        let core = Core {
+            config,
+            table,
+            clock,
+            registry,
+            metrics,
+            admin_metrics,
+            hub,
+            frames,
+            draining: AtomicBool::new(false),
+        };
+        Ok(Edge { core: Arc::new(core) })
+    }
+
+    /// What writers call after publishing.
+    pub fn notifier(&self) -> Notifier {
+        self.core.hub.notifier()
+    }
+
+    /// Serves clients until stopped; then says goodbye to every stream, lets requests finish and ends what is left.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends every connection without a goodbye.
+    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
+        let core = &self.core;
+        let hub_stop = CancellationToken::new();
+        let hub = tokio::spawn(Arc::clone(&core.hub).run(hub_stop.clone()));
+        let context = Arc::new(accept::Context {
+            limits: core.config.limits.clone(),
+            metrics: Arc::clone(&core.metrics),
+        });
+        let service = warp::service(routes::routes(core));
+        let goodbye = async {
+            stop.cancelled().await;
+            core.draining.store(true, Ordering::Release);
+            core.hub.end_all(EndReason::Drain);
+            tokio::time::sleep(GOODBYE_GRACE).await;
+            core.hub.kill_all(EndReason::Drain);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = accept::serve(listener, service, context, stop.clone(), GOODBYE_GRACE + Duration::from_secs(1)) => {}
+            () = goodbye => {}
+        }
+        hub_stop.cancel();
+        // The hub only ends when told to; a panic in it has been logged by the runtime's hook already.
+        let _ = hub.await;
+    }
+
+    /// Serves operators until stopped.
+    pub async fn serve_admin(&self, listener: TcpListener, stop: CancellationToken) {
+        let context = Arc::new(accept::Context {
+            limits: self.core.config.limits.clone(),
+            metrics: Arc::clone(&self.core.admin_metrics),
+        });
+        let service = warp::service(ops::routes(Arc::clone(&self.core)));
+        accept::serve(listener, service, context, stop, ADMIN_GRACE).await;
+    }
+}

@@ -1,0 +1,64 @@
+//! What can be set about the edge, as checked values. The binary reads them from its configuration file.
+
+use std::time::Duration;
+
+use crate::cors::Cors;
+
+/// Settings of the public side.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which origins may read our answers from their pages.
+    pub cors: Cors,
+    /// Longest time between two events of a stream; a heartbeat fills the gap. At most 10 s, so that the shortest
+    /// proxy timeouts in use (30 s) and a client's own watchdog have room for a lost one.
+    pub heartbeat: Duration,
+    /// What a client waits before it reconnects, in milliseconds: a random value of this range is sent to each, so
+    /// that clients that were cut together do not come back together.
+    pub retry_ms: std::ops::RangeInclusive<u64>,
+    /// The bounds on what clients may take.
+    pub limits: Limits,
+}
+
+/// Bounds on what clients may take. Each has a metric that shows how close it is.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most open connections; one more is accepted and closed at once.
+    pub connections: usize,
+    /// Most open streams; one more is told `refused`.
+    pub streams: usize,
+    /// Most symbols in one request.
+    pub symbols_per_stream: usize,
+    /// Longest request head in bytes, which also bounds the URL. 32 KiB holds about 1,500 symbols.
+    pub head_bytes: usize,
+    /// Time for a client to send its request head; also how long an idle connection is kept.
+    pub head_timeout: Duration,
+    /// How long a client may leave what it is owed unread before it is ended as stalled.
+    pub stall: Duration,
+    /// Bytes parked in the kernel per client before our own conflation takes over (TCP_NOTSENT_LOWAT).
+    pub unsent_bytes: u32,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            cors: Cors::default(),
+            heartbeat: Duration::from_secs(10),
+            retry_ms: 1_000..=3_000,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 12_000,
+            streams: 10_000,
+            symbols_per_stream: 1_000,
+            head_bytes: 32 << 10,
+            head_timeout: Duration::from_secs(10),
+            stall: Duration::from_secs(15),
+            unsent_bytes: 16 << 10,
+        }
+    }
+}

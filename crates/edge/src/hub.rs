@@ -1,0 +1,214 @@
+//! Fan-out: which streams are owed something now, which need a heartbeat, which have stalled.
+//!
+//! One task. It sleeps until the table changes, then compares the subscriptions of every stream with the table's
+//! dense array of last-change sequences (about half a nanosecond a symbol) and wakes the streams that are behind.
+//! There are no subscriber lists to keep and nothing can be lost: a stream that was missed once is still behind at
+//! the next look.
+//!
+//! The first change after quiet is passed on at once. While changes keep coming, looks are spaced out by what waking
+//! costs, up to [`SPACING_MAX`], so that efficiency grows with load instead of latency.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use market::Clock;
+use parking_lot::Mutex;
+use table::Table;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Client, EndReason};
+use crate::config::Config;
+
+/// Least time between two looks under load: tokio's timers have this resolution.
+const SPACING_MIN: Duration = Duration::from_millis(1);
+/// Most time between two looks under load: half of what the eye takes for "at once".
+const SPACING_MAX: Duration = Duration::from_millis(50);
+/// What one woken stream costs, mostly its socket write: 8 us measured for hyper on two cores, with room for the
+/// encoder and for ingest.
+const COST_OF_A_WAKE: Duration = Duration::from_micros(12);
+/// Streams looked at before the task gives way to others.
+const CHUNK: usize = 128;
+/// Most time between two looks at heartbeats and stalled streams.
+const HOUSEKEEPING_MAX: Duration = Duration::from_millis(250);
+
+/// Tells the hub that the table has changed. Cheap to clone and to call: once per batch of updates.
+#[derive(Clone, Debug)]
+pub struct Notifier(Arc<Signal>);
+
+#[derive(Debug, Default)]
+struct Signal {
+    /// Set by writers, cleared by the hub before it looks. Both sides use read-modify-write operations, so either the
+    /// hub's clearing comes after the writer's setting and sees its change, or the writer finds it cleared and wakes.
+    pending: AtomicBool,
+    changed: Notify,
+}
+
+impl Notifier {
+    /// Something was published in the table.
+    pub fn changed(&self) {
+        if !self.0.pending.swap(true, Ordering::AcqRel) {
+            self.0.changed.notify_one();
+        }
+    }
+}
+
+/// All open streams.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    table: Arc<Table>,
+    clock: Arc<dyn Clock>,
+    signal: Arc<Signal>,
+    heartbeat: Duration,
+    stall: Duration,
+    /// Open streams; a place is reused when its stream has ended. Locked for one chunk at a time.
+    clients: Mutex<Places>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    taken: Vec<Option<Arc<Client>>>,
+    free: Vec<usize>,
+}
+
+impl Hub {
+    pub(crate) fn new(table: Arc<Table>, clock: Arc<dyn Clock>, config: &Config) -> Hub {
+        Hub {
+            table,
+            clock,
+            signal: Arc::default(),
+            heartbeat: config.heartbeat,
+            stall: config.limits.stall,
+            clients: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn notifier(&self) -> Notifier {
+        Notifier(Arc::clone(&self.signal))
+    }
+
+    /// Takes a stream in; the place is given back with [`Hub::leave`].
+    pub(crate) fn join(&self, client: Arc<Client>) -> usize {
+        let mut places = self.clients.lock();
+        match places.free.pop() {
+            Some(place) => {
+                places.taken[place] = Some(client);
+                place
+            }
+            None => {
+                places.taken.push(Some(client));
+                places.taken.len() - 1
+            }
+        }
+    }
+
+    pub(crate) fn leave(&self, place: usize) {
+        let mut places = self.clients.lock();
+        if places.taken.get_mut(place).and_then(Option::take).is_some() {
+            places.free.push(place);
+        }
+    }
+
+    /// Asks every stream to say goodbye.
+    pub(crate) fn end_all(&self, reason: EndReason) {
+        let now = self.clock.monotonic();
+        for client in self.clients.lock().taken.iter().flatten() {
+            client.wake_end(reason, now);
+        }
+    }
+
+    /// Ends every connection that still has a stream, without a word.
+    pub(crate) fn kill_all(&self, reason: EndReason) {
+        for client in self.clients.lock().taken.iter().flatten() {
+            client.end_with(reason);
+            client.kill.cancel();
+        }
+    }
+
+    /// Runs until stopped.
+    pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let housekeeping = HOUSEKEEPING_MAX.min(self.heartbeat / 4).max(SPACING_MIN);
+        let mut tick = tokio::time::interval(housekeeping);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut seen = 0;
+        loop {
+            let keep_house = tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.signal.changed.notified() => false,
+                _ = tick.tick() => true,
+            };
+            self.signal.pending.swap(false, Ordering::AcqRel);
+            if keep_house {
+                self.keep_house();
+            }
+            let last = self.table.last_seq();
+            if last == seen {
+                continue;
+            }
+            seen = last;
+            let woken = self.wake_owed().await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(spacing(woken)) => {}
+            }
+        }
+    }
+
+    /// Wakes every stream that is behind, and returns how many.
+    async fn wake_owed(&self) -> usize {
+        let now = self.clock.monotonic();
+        let mut woken = 0;
+        let mut from = 0;
+        loop {
+            {
+                let places = self.clients.lock();
+                let Some(rest) = places.taken.get(from..).filter(|r| !r.is_empty()) else { return woken };
+                for client in rest.iter().take(CHUNK).flatten() {
+                    woken += usize::from(self.is_behind(client) && client.wake_owed(now));
+                }
+            }
+            from += CHUNK;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn is_behind(&self, client: &Client) -> bool {
+        let sent = client.sent_cut();
+        client.symbols.iter().any(|&id| self.table.changed_seq(id) > sent)
+            || client.feeds.iter().any(|&id| self.table.feed_changed_seq(id) > sent)
+    }
+
+    /// Heartbeats for streams that were quiet, the end for streams that do not read.
+    fn keep_house(&self) {
+        let now = self.clock.monotonic();
+        // Looks come up to a quarter of the interval late, so the threshold comes that much early.
+        let quiet = self.heartbeat - self.heartbeat / 4;
+        for client in self.clients.lock().taken.iter().flatten() {
+            if client.waiting_for(now) >= self.stall {
+                client.end_with(EndReason::Stalled);
+                client.kill.cancel();
+            } else if client.quiet_for(now) >= quiet {
+                client.wake_heartbeat(now);
+            }
+        }
+    }
+}
+
+/// Time to the next look, given how many streams this one woke.
+fn spacing(woken: usize) -> Duration {
+    COST_OF_A_WAKE.saturating_mul(u32::try_from(woken).unwrap_or(u32::MAX)).clamp(SPACING_MIN, SPACING_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_widen_with_load_and_not_beyond_the_bound() {
+        assert_eq!(spacing(0), SPACING_MIN);
+        assert_eq!(spacing(1), SPACING_MIN);
+        assert_eq!(spacing(1_000), Duration::from_millis(12));
+        assert_eq!(spacing(1_000_000), SPACING_MAX);
+    }
+}

@@ -1,0 +1,124 @@
+//! This crate's series. No symbol and no client is ever a label.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::client::EndReason;
+
+/// What the edge counts.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(crate) connections_open: IntGauge,
+    pub(crate) connections_accepted: IntCounter,
+    pub(crate) connections_refused: IntCounter,
+    pub(crate) accept_errors: IntCounter,
+    pub(crate) streams_open: IntGauge,
+    pub(crate) streams_opened: IntCounter,
+    pub(crate) streams_ended: IntCounterVec,
+    pub(crate) streams_refused: IntCounter,
+    pub(crate) streams_resumed: IntCounterVec,
+    pub(crate) subscriptions: IntGauge,
+    pub(crate) events: IntCounterVec,
+    pub(crate) event_bytes: IntCounter,
+    pub(crate) writes: IntCounter,
+    pub(crate) conflated: IntCounter,
+    pub(crate) frames_shared: IntCounter,
+    pub(crate) delivery: Histogram,
+    pub(crate) requests: IntCounterVec,
+}
+
+impl Metrics {
+    pub(crate) fn new(registry: &Registry) -> prometheus::Result<Metrics> {
+        let gauge = |name: &str, help: &str| -> prometheus::Result<IntGauge> {
+            let metric = IntGauge::new(name, help)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let counter = |name: &str, help: &str| -> prometheus::Result<IntCounter> {
+            let metric = IntCounter::new(name, help)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let counters = |name: &str, help: &str, label: &str| -> prometheus::Result<IntCounterVec> {
+            let metric = IntCounterVec::new(Opts::new(name, help), &[label])?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let delivery = Histogram::with_opts(
+            HistogramOpts::new(
+                "quotewire_edge_delivery_seconds",
+                "Time from the publication of a change to its hand-over to the connection of a client; one event of each write is observed.",
+            )
+            .buckets(vec![0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]),
+        )?;
+        registry.register(Box::new(delivery.clone()))?;
+        let metrics = Metrics {
+            connections_open: gauge(
+                "quotewire_edge_connections_open",
+                "Client connections that are open now.",
+            )?,
+            connections_accepted: counter(
+                "quotewire_edge_connections_accepted_total",
+                "Client connections that were accepted.",
+            )?,
+            connections_refused: counter(
+                "quotewire_edge_connections_refused_total",
+                "Connections that were closed at once because the limit was reached.",
+            )?,
+            accept_errors: counter(
+                "quotewire_edge_accept_errors_total",
+                "Failed accept calls, mostly for want of file descriptors.",
+            )?,
+            streams_open: gauge("quotewire_edge_streams_open", "Quote streams that are open now.")?,
+            streams_opened: counter(
+                "quotewire_edge_streams_opened_total",
+                "Quote streams that were opened. Equals the open ones plus the ended ones.",
+            )?,
+            streams_ended: counters(
+                "quotewire_edge_streams_ended_total",
+                "Quote streams that ended, by the one reason of each.",
+                "reason",
+            )?,
+            streams_refused: counter(
+                "quotewire_edge_streams_refused_total",
+                "Streams that were told refused because the limit was reached.",
+            )?,
+            streams_resumed: counters(
+                "quotewire_edge_streams_resumed_total",
+                "Streams that came with a last event id, by what became of it.",
+                "result",
+            )?,
+            subscriptions: gauge(
+                "quotewire_edge_subscriptions",
+                "Symbols subscribed to over all open streams.",
+            )?,
+            events: counters("quotewire_edge_events_total", "Events written to clients, by kind.", "event")?,
+            event_bytes: counter(
+                "quotewire_edge_event_bytes_total",
+                "Bytes of events written to clients, without HTTP framing.",
+            )?,
+            writes: counter(
+                "quotewire_edge_writes_total",
+                "Buffers handed to connections; each joins all events that were due.",
+            )?,
+            conflated: counter(
+                "quotewire_edge_conflated_total",
+                "Changes that were merged into a later event of the same symbol instead of being sent one by one.",
+            )?,
+            frames_shared: counter(
+                "quotewire_edge_frames_shared_total",
+                "Quote events whose bytes had been encoded for another client already.",
+            )?,
+            delivery,
+            requests: counters(
+                "quotewire_edge_requests_total",
+                "Requests answered, by status class.",
+                "status",
+            )?,
+        };
+        // Every reason stands from the start, so that a rate over it needs no special case.
+        for reason in EndReason::ALL {
+            metrics.streams_ended.with_label_values(&[reason.name()]);
+        }
+        Ok(metrics)
+    }
+}

@@ -1,0 +1,10 @@
+//! The edge through its front door: real sockets on port 0, a real table, requests as bytes.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+mod drain;
+mod http;
+mod limits;
+mod resume;
+mod stream;
+mod support;
