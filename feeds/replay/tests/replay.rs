@@ -1,7 +1,7 @@
 //! Recordings arrive at their pace, look like now, and start over without a gap. Time is tokio's, and stands still
 //! but for the waiting.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step of a test ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
 
 use std::time::Duration;
 
