@@ -87,6 +87,25 @@ pub fn shown(url: &str) -> String {
     }
 }
 
+/// The URL as it may be recorded: with its query, because a recording is read by it, but without credentials and
+/// without the values of parameters that can hold one.
+pub fn recordable(url: &str) -> String {
+    const SECRET: [&str; 6] = ["key", "token", "sign", "secret", "auth", "pass"];
+    let mut text = shown(url);
+    let query = url.split('#').next().unwrap_or_default().split_once('?').map(|(_, query)| query);
+    for (at, parameter) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
+        text.push(if at == 0 { '?' } else { '&' });
+        match parameter.split_once('=') {
+            Some((name, _)) if SECRET.iter().any(|part| name.to_ascii_lowercase().contains(part)) => {
+                text.push_str(name);
+                text.push_str("=REDACTED");
+            }
+            Some(_) | None => text.push_str(parameter),
+        }
+    }
+    text
+}
+
 /// Whether plaintext to this host stays on this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -182,5 +201,10 @@ mod tests {
         );
         assert_eq!(shown("wss://stream.example.com?key=1"), "wss://stream.example.com");
         assert_eq!(shown("no url?key=1"), "no url");
+        assert_eq!(
+            recordable("wss://me@x.example.com/s?streams=btcusdt@trade/ethusdt@trade&apiKey=abc&flag#z"),
+            "wss://x.example.com/s?streams=btcusdt@trade/ethusdt@trade&apiKey=REDACTED&flag"
+        );
+        assert_eq!(recordable("https://x.example.com/s"), "https://x.example.com/s");
     }
 }

@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Utf8Bytes};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use crate::capture::{Payload, Recorder};
-use crate::rest::{USER_AGENT, check_place, retry_after, shown};
+use crate::rest::{USER_AGENT, check_place, recordable, retry_after, shown};
 use crate::{KeepAlive, Limits};
 
 mod cause;
@@ -122,7 +122,7 @@ impl Connection {
         };
         let now = Instant::now();
         if let Some(recorder) = &plan.recorder {
-            recorder.record(nanos(clock.now()), Payload::Opened(&place));
+            recorder.record(nanos(clock.now()), Payload::Opened(&recordable(&plan.url)));
         }
         Ok(Connection {
             socket,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Feed, line};
 use crate::backoff::Backoff;
 use crate::capture::Payload;
-use crate::rest::{FetchError, fetch, shown};
+use crate::rest::{FetchError, fetch, recordable};
 use crate::ws::{Cause, End, nanos};
 use crate::{InstrumentId, Instruments};
 
@@ -61,7 +61,7 @@ async fn catalogue(feed: &Feed) -> Result<Instruments, End> {
             Ok(answers) => {
                 if let Some(recorder) = &feed.settings.recording {
                     for answer in &answers {
-                        let payload = Payload::Rest { url: &shown(&answer.url), body: &answer.body };
+                        let payload = Payload::Rest { url: &recordable(&answer.url), body: &answer.body };
                         recorder.record(nanos(feed.clock.now()), payload);
                     }
                 }

@@ -21,7 +21,9 @@ pub(super) async fn read_head(stream: &mut TcpStream) -> io::Result<(String, Vec
             let head = String::from_utf8(bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
             return Ok((head, rest));
         }
-        if bytes.len() > HEAD_MAX || stream.read_buf(&mut bytes).await? == 0 {
+        // A TLS greeting would wait for ever for an answer that plaintext does not have.
+        let no_request = bytes.first().is_some_and(|first| !first.is_ascii_uppercase());
+        if no_request || bytes.len() > HEAD_MAX || stream.read_buf(&mut bytes).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }

@@ -1,0 +1,61 @@
+//! Fetching over HTTP from an emulated venue: what is taken, what is refused, and what errors show.
+
+use std::time::Duration;
+
+use feed::RestAnswer;
+use feed::rest::{BODY_BYTES_MAX, FetchError, fetch};
+use testkit::script::{HttpAnswer, Recorded, Script};
+use testkit::venue::Venue;
+
+fn answer(url: &str, body: &str) -> RestAnswer {
+    RestAnswer { url: url.to_owned(), body: body.to_owned() }
+}
+
+async fn venue(answers: impl IntoIterator<Item = HttpAnswer>) -> Venue {
+    Venue::start(Script::new::<Recorded>([]).rest(answers)).await
+}
+
+#[tokio::test]
+async fn answers_come_in_the_order_of_the_questions() {
+    let venue = venue([answer("/a?x=1", "A").into(), answer("/b", "B").into()]).await;
+    let urls = vec![format!("{}/b", venue.rest_url()), format!("{}/a?x=1", venue.rest_url())];
+    let answers = fetch(urls.clone()).await.unwrap();
+    assert_eq!(answers, [answer(&urls[0], "B"), answer(&urls[1], "A")]);
+}
+
+#[tokio::test]
+async fn whatever_is_no_answer_is_for_later_and_shows_no_secret() {
+    let header = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    let busy =
+        HttpAnswer { headers: header("retry-after", "7"), ..HttpAnswer::of_status("/busy?key=abc", 429) };
+    let moved = HttpAnswer { headers: header("location", "/here"), ..HttpAnswer::of_status("/moved", 301) };
+    let venue = venue([busy, moved, answer("/here", "here").into()]).await;
+    for (target, status, after) in [
+        ("/busy?key=abc", "status 429", Some(Duration::from_secs(7))),
+        ("/moved", "status 301", None),
+        ("/unknown", "status 404", None),
+    ] {
+        let error = fetch(vec![format!("{}{target}", venue.rest_url())]).await.unwrap_err();
+        let place = format!("{}{}", venue.rest_url(), target.split('?').next().unwrap());
+        assert_eq!(error, FetchError::Retry { place, why: status.to_owned(), after }, "{target}");
+        assert!(!error.to_string().contains("abc"), "{error}");
+    }
+    assert_eq!(venue.asked().len(), 3, "the redirect was not followed");
+    let error = fetch(vec![venue.rest_url().replace("http", "https")]).await.unwrap_err();
+    assert!(matches!(error, FetchError::Retry { .. }), "a failed tls handshake: {error:?}");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused() {
+    let size = usize::try_from(BODY_BYTES_MAX).unwrap() + 1;
+    let venue = venue([answer("/long", &" ".repeat(size)).into()]).await;
+    let error = fetch(vec![format!("{}/long", venue.rest_url())]).await.unwrap_err();
+    assert!(matches!(&error, FetchError::Retry { why, .. } if why.contains("limit")), "{error:?}");
+}
+
+#[tokio::test]
+async fn plaintext_to_another_machine_is_never_sent() {
+    let error = fetch(vec!["http://192.0.2.1/x?key=abc".to_owned()]).await.unwrap_err();
+    assert_eq!(error.to_string(), "http://192.0.2.1/x: plaintext is taken only to this machine");
+    assert!(matches!(error, FetchError::Misconfigured { .. }));
+}
