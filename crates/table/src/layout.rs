@@ -13,6 +13,7 @@
 //! With the lane's version in front, the first line of the cache holds the head of the quote and the second the top of
 //! the book. A word whose bit in `Meta` is off means nothing and is neither written nor read.
 
+use market::quote::Origin;
 use market::{Decimal, Field, FieldSet, Group, Micros, Quote, Reason, Side, Source, Status};
 
 /// Sequence of the last change.
@@ -57,32 +58,29 @@ impl Words for crate::slot::View<'_, WORDS> {
 /// |---|---|
 /// | 0 to 14 | present: the numbers and the side, by discriminant |
 /// | 15 | the side is `sell` |
-/// | 16 to 31 | stored fields that have ever changed |
+/// | 16 to 31 | not used |
 /// | 32 to 35 | status |
 /// | 36 to 40 | reason |
 /// | 41 | a gap has not been made good by a snapshot yet |
-/// | 42 to 53 | source of each group, three bits each, 0 for none |
-/// | 54 to 57 | the group's origin has a venue time |
-/// | 58 to 61 | the group's origin has a venue sequence |
+/// | 42 to 61 | [`OriginBits`] of each group |
 /// | 62, 63 | the quote has `ts_event`, `ts_recv` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Meta(pub(crate) u64);
 
 const PRESENT: u64 = 0x7fff;
 const SELL: u32 = 15;
-const EVER: u32 = 16;
 const STATUS: u32 = 32;
 const REASON: u32 = 36;
 const UNSYNCED: u32 = 41;
-const SOURCES: u32 = 42;
-const ORIGIN_TIMES: u32 = 54;
-const ORIGIN_SEQS: u32 = 58;
+const ORIGIN: u32 = 42;
 const HAS_EVENT: u32 = 62;
 const HAS_RECV: u32 = 63;
 
 const _: () = {
     assert!(WORDS <= crate::slot::WORDS_MAX);
     assert!(Field::STORED == 16 && Field::NUMBERS == 14 && Field::LastSide as u32 == 14);
+    assert!(Source::History as u8 == 1 && Source::Ticker as u8 == 2);
+    assert!(Source::Book as u8 == 3 && Source::Direct as u8 == 4);
     assert!(Status::ALL.len() <= 16 && Reason::ALL.len() <= 32 && Group::COUNT == 4);
 };
 
@@ -118,15 +116,6 @@ impl Meta {
         self.put(SELL, side == Side::Sell);
     }
 
-    /// Stored fields that have ever changed.
-    pub(crate) fn ever(self) -> FieldSet {
-        FieldSet::from_bits((self.0 >> EVER & 0xffff) as u32)
-    }
-
-    pub(crate) fn add_ever(&mut self, changed: FieldSet) {
-        self.0 |= u64::from(changed.bits() & 0xffff) << EVER;
-    }
-
     pub(crate) fn status(self) -> Status {
         Status::from_u8((self.0 >> STATUS & 0xf) as u8)
     }
@@ -149,20 +138,21 @@ impl Meta {
         self.put(UNSYNCED, on);
     }
 
-    /// The source of a group.
-    pub(crate) fn source(self, group: Group) -> Option<Source> {
-        Source::from_u8((self.0 >> (SOURCES + 3 * group as u32) & 0b111) as u8)
+    /// What is known of a group's origin.
+    pub(crate) fn origin(self, group: Group) -> OriginBits {
+        OriginBits(self.0 >> (ORIGIN + OriginBits::WIDTH * group as u32) & OriginBits::MASK)
     }
 
-    pub(crate) fn set_origin(&mut self, group: Group, source: Source, has_time: bool, has_seq: bool) {
-        self.put_bits(SOURCES + 3 * group as u32, 3, source as u64);
-        self.put(ORIGIN_TIMES + group as u32, has_time);
-        self.put(ORIGIN_SEQS + group as u32, has_seq);
+    pub(crate) fn set_origin(&mut self, group: Group, origin: OriginBits) {
+        let at = ORIGIN + OriginBits::WIDTH * group as u32;
+        self.0 = self.0 & !(OriginBits::MASK << at) | origin.0 << at;
     }
 
     /// Forgets the venue sequence of every group.
     pub(crate) fn clear_venue_seqs(&mut self) {
-        self.put_bits(ORIGIN_SEQS, Group::COUNT as u32, 0);
+        for group in Group::ALL {
+            self.set_origin(group, OriginBits(self.origin(group).0 & !OriginBits::SEQ));
+        }
     }
 
     pub(crate) fn set_times(&mut self, has_event: bool, has_recv: bool) {
@@ -171,16 +161,44 @@ impl Meta {
     }
 }
 
-/// The venue's clock in a group's origin.
-#[inline]
-pub(crate) fn origin_time(words: &impl Words, meta: Meta, group: Group) -> Option<Micros> {
-    meta.bit(ORIGIN_TIMES + group as u32).then(|| micros(words.get(ORIGINS + 2 * group as usize)))
-}
+/// What is known of a group's origin: three bits for the source (0 for none), one each for a venue time and a venue
+/// sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OriginBits(u64);
 
-/// The venue's sequence in a group's origin.
-#[inline]
-pub(crate) fn origin_seq(words: &impl Words, meta: Meta, group: Group) -> Option<u64> {
-    meta.bit(ORIGIN_SEQS + group as u32).then(|| words.get(ORIGINS + 2 * group as usize + 1))
+impl OriginBits {
+    const WIDTH: u32 = 5;
+    const MASK: u64 = 0b1_1111;
+    const TIME: u64 = 0b0_1000;
+    const SEQ: u64 = 0b1_0000;
+
+    pub(crate) fn new(source: Source, has_time: bool, has_seq: bool) -> OriginBits {
+        OriginBits(source as u64 | u64::from(has_time) << 3 | u64::from(has_seq) << 4)
+    }
+
+    pub(crate) fn source(self) -> Option<Source> {
+        match self.0 & 0b111 {
+            1 => Some(Source::History),
+            2 => Some(Source::Ticker),
+            3 => Some(Source::Book),
+            4 => Some(Source::Direct),
+            _ => None,
+        }
+    }
+
+    /// The venue's clock of the group, out of its word.
+    #[inline]
+    pub(crate) fn time(self, words: &impl Words, group: Group) -> Option<Micros> {
+        let time = micros(words.get(ORIGINS + 2 * group as usize));
+        (self.0 & OriginBits::TIME != 0).then_some(time)
+    }
+
+    /// The venue's sequence of the group, out of its word.
+    #[inline]
+    pub(crate) fn seq(self, words: &impl Words, group: Group) -> Option<u64> {
+        let seq = words.get(ORIGINS + 2 * group as usize + 1);
+        (self.0 & OriginBits::SEQ != 0).then_some(seq)
+    }
 }
 
 /// A time out of a word.
@@ -195,26 +213,25 @@ pub(crate) fn of_micros(time: Micros) -> u64 {
     time.0.cast_unsigned()
 }
 
-/// A number as two words: digits below, then the highest digits with scale and sign, so that any mixture of two
-/// numbers' words is still a number.
+/// A number as two words, bit for bit. Scale and sign stand together in the first, so any mixture of two numbers' words,
+/// as a reader may see it before it is dropped, is still a number.
 #[inline]
 pub(crate) fn of_decimal(number: Decimal) -> [u64; 2] {
-    let [f0, f1, f2, f3, l0, l1, l2, l3, m0, m1, m2, m3, h0, h1, h2, h3] = number.serialize();
-    [
-        u64::from_le_bytes([l0, l1, l2, l3, m0, m1, m2, m3]),
-        u64::from_le_bytes([h0, h1, h2, h3, f0, f1, f2, f3]),
-    ]
+    bytemuck::cast(number)
 }
-
-/// Where the scale stands in the second word: byte 2 of the flags.
-const SCALE: u32 = 32 + 16;
 
 /// A number out of two words.
 #[inline]
-pub(crate) fn decimal([low, high]: [u64; 2]) -> Decimal {
-    // Every second word ever stored has a scale of at most 28, so the bound changes nothing; it spares a panic path.
-    let scale = ((high >> SCALE) as u8).min(28);
-    Decimal::from_parts(low as u32, (low >> 32) as u32, high as u32, high >> 63 != 0, u32::from(scale))
+pub(crate) fn decimal(words: [u64; 2]) -> Decimal {
+    bytemuck::cast(words)
+}
+
+/// Scale and sign, as they stand in the first word.
+#[inline]
+pub(crate) fn scale_and_sign([first, _]: [u64; 2]) -> u32 {
+    // The layout is C's: flags, high, low, middle digits, each of 32 bits in the machine's own order.
+    let [flags, _]: [u32; 2] = bytemuck::cast(first);
+    flags
 }
 
 /// The words of a stored number.
@@ -232,8 +249,10 @@ pub(crate) fn fill(quote: &mut Quote, words: &impl Words) {
     quote.status = meta.status();
     quote.reason = meta.reason();
     quote.status_since = micros(words.get(STATUS_SINCE));
-    quote.ts_event = meta.bit(HAS_EVENT).then(|| micros(words.get(TS_EVENT)));
-    quote.ts_recv = meta.bit(HAS_RECV).then(|| micros(words.get(TS_RECV)));
+    // Loaded in any case: a load is cheaper than a branch.
+    let (ts_event, ts_recv) = (micros(words.get(TS_EVENT)), micros(words.get(TS_RECV)));
+    quote.ts_event = meta.bit(HAS_EVENT).then_some(ts_event);
+    quote.ts_recv = meta.bit(HAS_RECV).then_some(ts_recv);
     quote.ts_pub = micros(words.get(TS_PUB));
 
     let present = meta.present();
@@ -245,19 +264,17 @@ pub(crate) fn fill(quote: &mut Quote, words: &impl Words) {
         left &= left - 1;
     }
 
-    quote.changed_at = [0; Field::STORED];
-    let mut left = meta.ever().bits();
-    while left != 0 {
-        let field = left.trailing_zeros() as usize;
-        quote.changed_at[field] = words.get(CHANGED_AT + field);
-        left &= left - 1;
+    // All of them: sixteen loads are cheaper than knowing which ones to spare.
+    for (field, at) in quote.changed_at.iter_mut().enumerate() {
+        *at = words.get(CHANGED_AT + field);
     }
 
     for group in Group::ALL {
-        let origin = &mut quote.origins[group as usize];
-        origin.source = meta.source(group);
-        origin.ts_event = origin_time(words, meta, group);
-        origin.venue_seq = origin_seq(words, meta, group);
+        let bits = meta.origin(group);
+        quote.origins[group as usize] = match bits.source() {
+            None => Origin { source: None, ts_event: None, venue_seq: None },
+            source => Origin { source, ts_event: bits.time(words, group), venue_seq: bits.seq(words, group) },
+        };
     }
 }
 
@@ -295,21 +312,19 @@ mod tests {
         }
         let groups = [Source::History, Source::Ticker, Source::Book, Source::Direct];
         for (group, source) in Group::ALL.into_iter().zip(groups) {
-            meta.set_origin(group, source, true, true);
+            meta.set_origin(group, OriginBits::new(source, true, true));
         }
         meta.set_unsynced(true);
         meta.set_times(true, true);
-        meta.add_ever(FieldSet::STORED);
         meta.set_present(FieldSet::STORED.without(Field::Status));
         meta.set_side(Side::Sell);
         meta.set_status(Status::Live, Reason::None);
         meta.clear_venue_seqs();
         for (group, source) in Group::ALL.into_iter().zip(groups) {
-            assert_eq!(meta.source(group), Some(source));
-            assert!(meta.bit(ORIGIN_TIMES + group as u32) && !meta.bit(ORIGIN_SEQS + group as u32));
+            assert_eq!(meta.origin(group), OriginBits::new(source, true, false));
+            assert_eq!(meta.origin(group).source(), Some(source));
         }
         assert_eq!((meta.status(), meta.reason(), meta.side()), (Status::Live, Reason::None, Side::Sell));
-        assert_eq!(meta.ever(), FieldSet::STORED);
         assert_eq!(meta.present(), FieldSet::STORED.without(Field::Status));
         assert!(meta.unsynced() && meta.bit(HAS_EVENT) && meta.bit(HAS_RECV));
     }

@@ -19,11 +19,11 @@
 //! live by a snapshot only, also when it went through `stale` or `halted` in between. `halted`, `closed` and `delisted` end
 //! by an explicit status only, and silence or a lost connection do not cover them.
 
-use market::{Field, FieldSet, Group, Reason, Source, Status, Update};
+use market::{Field, FieldSet, Group, Micros, Reason, Source, Status, Update};
 
 use crate::layout::{
-    CHANGED_AT, CHANGES, META, Meta, NUMBERS, ORIGINS, SEQ, STATUS_SINCE, TS_EVENT, TS_PUB, TS_RECV, Words,
-    decimal, number, of_decimal, of_micros, origin_seq, origin_time,
+    CHANGED_AT, CHANGES, META, Meta, NUMBERS, ORIGINS, OriginBits, SEQ, STATUS_SINCE, TS_EVENT, TS_PUB,
+    TS_RECV, Words, decimal, number, of_decimal, of_micros, scale_and_sign,
 };
 
 /// What an update would do.
@@ -52,14 +52,21 @@ pub(crate) fn plan(old: &impl Words, update: &Update) -> Option<Plan> {
     let mut moves = false;
     for group in Group::ALL {
         let fields = told.intersection(group.fields());
-        if fields.is_empty() || is_older(old, was, group, update) {
+        if fields.is_empty() {
+            continue;
+        }
+        let origin = was.origin(group);
+        let (old_time, old_seq) = (origin.time(old, group), origin.seq(old, group));
+        if is_older(origin.source(), old_time, old_seq, was.status(), update) {
             continue;
         }
         taken = taken.union(fields);
         groups |= 1 << group as u32;
-        moves |= update.ts_event != origin_time(old, was, group);
-        moves |= update.venue_seq != origin_seq(old, was, group);
-        meta.set_origin(group, update.source, update.ts_event.is_some(), update.venue_seq.is_some());
+        let new = OriginBits::new(update.source, update.ts_event.is_some(), update.venue_seq.is_some());
+        if origin != new {
+            meta.set_origin(group, new);
+        }
+        moves |= update.ts_event != old_time || update.venue_seq != old_seq;
     }
     if taken.is_empty() && !told.is_empty() {
         return None;
@@ -81,17 +88,22 @@ pub(crate) fn plan(old: &impl Words, update: &Update) -> Option<Plan> {
         changed = changed.with(Field::Status);
     }
     if !changed.is_empty() {
-        meta.add_ever(changed);
         meta.set_times(update.ts_event.is_some(), true);
     }
     moves |= meta != was;
     Some(Plan { changed, moves, groups, meta, new_since })
 }
 
-/// Whether what the update tells of that group is older than what is there.
+/// Whether what the update tells of a group with that origin is older than what is there.
 #[inline]
-fn is_older(old: &impl Words, was: Meta, group: Group, update: &Update) -> bool {
-    let Some(source) = was.source(group) else { return false };
+fn is_older(
+    source: Option<Source>,
+    time: Option<Micros>,
+    seq: Option<u64>,
+    status: Status,
+    update: &Update,
+) -> bool {
+    let Some(source) = source else { return false };
     if update.source == Source::History {
         return true;
     }
@@ -99,14 +111,11 @@ fn is_older(old: &impl Words, was: Meta, group: Group, update: &Update) -> bool 
         return false;
     }
     if update.source == source {
-        return match (update.venue_seq, origin_seq(old, was, group)) {
-            (Some(new), Some(old)) => new <= old,
-            _ => false,
-        };
+        return matches!((update.venue_seq, seq), (Some(new), Some(old)) if new <= old);
     }
-    match (update.ts_event, origin_time(old, was, group)) {
+    match (update.ts_event, time) {
         (Some(new), Some(old)) => new < old,
-        _ => was.status() == Status::Live && update.source < source,
+        _ => status == Status::Live && update.source < source,
     }
 }
 
@@ -141,7 +150,7 @@ fn same_number(old: [u64; 2], new: [u64; 2]) -> bool {
         return true;
     }
     // With the same scale and sign, other digits are another number.
-    old[1] >> 32 != new[1] >> 32 && decimal(old) == decimal(new)
+    scale_and_sign(old) != scale_and_sign(new) && decimal(old) == decimal(new)
 }
 
 /// The status after an update. Clears or sets the gap mark in `meta` on the way.
@@ -182,7 +191,7 @@ pub(crate) fn write(
     plan: &Plan,
     old: &impl Words,
     update: &Update,
-    change: Option<(u64, market::Micros)>,
+    change: Option<(u64, Micros)>,
     mut set: impl FnMut(usize, u64),
 ) {
     set(META, plan.meta.0);
@@ -219,13 +228,7 @@ pub(crate) fn write(
 
 /// What every change sets.
 #[inline]
-fn head(
-    old: &impl Words,
-    changed: FieldSet,
-    seq: u64,
-    ts_pub: market::Micros,
-    set: &mut impl FnMut(usize, u64),
-) {
+fn head(old: &impl Words, changed: FieldSet, seq: u64, ts_pub: Micros, set: &mut impl FnMut(usize, u64)) {
     set(SEQ, seq);
     set(CHANGES, old.get(CHANGES) + 1);
     set(TS_PUB, of_micros(ts_pub));
@@ -261,7 +264,6 @@ pub(crate) fn plan_status(old: &impl Words, status: Status, reason: Reason) -> P
     if new_since || reason != was.reason() {
         meta.set_status(status, reason);
         changed = changed.with(Field::Status);
-        meta.add_ever(changed);
     }
     Plan { changed, moves: meta != was, groups: 0, meta, new_since }
 }
@@ -270,7 +272,7 @@ pub(crate) fn plan_status(old: &impl Words, status: Status, reason: Reason) -> P
 pub(crate) fn write_status(
     plan: &Plan,
     old: &impl Words,
-    change: Option<(u64, market::Micros)>,
+    change: Option<(u64, Micros)>,
     mut set: impl FnMut(usize, u64),
 ) {
     set(META, plan.meta.0);

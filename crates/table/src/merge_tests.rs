@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::layout::{WORDS, fill};
-use market::{Decimal, Micros, Price, Quote, Side};
+use market::{Decimal, Price, Quote, Side};
 
 impl Words for [u64; WORDS] {
     fn get(&self, at: usize) -> u64 {
@@ -106,14 +106,21 @@ fn older_groups_are_dropped() {
     ];
     for &(what, stands, comes, snapshot, taken) in cases {
         let mut plain = Plain::new();
-        assert_eq!(plain.apply(&bid("1", stands.0, stands.1, stands.2, false)), Did::Changed(BID.with(Field::Status)));
+        assert_eq!(
+            plain.apply(&bid("1", stands.0, stands.1, stands.2, false)),
+            Did::Changed(BID.with(Field::Status))
+        );
         let before = plain.words;
         let expected = if taken { Did::Changed(BID) } else { Did::Older };
         assert_eq!(plain.apply(&bid("2", comes.0, comes.1, comes.2, snapshot)), expected, "{what}");
         let quote = plain.quote();
         if taken {
             let origin = quote.origin(Group::Top);
-            assert_eq!((origin.source, origin.ts_event, origin.venue_seq), (Some(comes.0), comes.1.map(Micros), comes.2), "{what}");
+            assert_eq!(
+                (origin.source, origin.ts_event, origin.venue_seq),
+                (Some(comes.0), comes.1.map(Micros), comes.2),
+                "{what}"
+            );
         } else {
             assert_eq!(plain.words, before, "{what}: nothing may be touched");
         }
@@ -126,7 +133,10 @@ fn a_group_that_is_not_live_may_be_overwritten_by_a_lower_source() {
     plain.apply(&bid("1", Source::Direct, None, None, false));
     assert_eq!(plain.apply(&bid("2", Source::Ticker, None, None, false)), Did::Older);
     assert!(plain.set(Status::Stale, Reason::Silence));
-    assert_eq!(plain.apply(&bid("2", Source::Ticker, None, None, false)), Did::Changed(BID.with(Field::Status)));
+    assert_eq!(
+        plain.apply(&bid("2", Source::Ticker, None, None, false)),
+        Did::Changed(BID.with(Field::Status))
+    );
 }
 
 #[test]
@@ -161,7 +171,11 @@ fn numbers_compare_as_decimals_and_keep_their_digits() {
         let did = plain.apply(&bid(new, Source::Direct, None, None, false));
         assert_eq!(did == Did::Changed(BID), changes, "{old} then {new}: {did:?}");
         let stands = plain.quote().values.bid().unwrap().to_string();
-        assert_eq!(stands, if changes { new } else { old }, "promise 13: the digits that stand stay as they came");
+        assert_eq!(
+            stands,
+            if changes { new } else { old },
+            "promise 13: the digits that stand stay as they came"
+        );
     }
 }
 
@@ -187,7 +201,11 @@ fn an_unchanged_update_still_moves_its_origin() {
     let mut plain = Plain::new();
     plain.apply(&bid("1", Source::Direct, Some(1), Some(10), false));
     assert_eq!(plain.apply(&bid("1", Source::Direct, Some(2), Some(12), false)), Did::Unchanged);
-    assert_eq!(plain.apply(&bid("3", Source::Direct, Some(1), Some(11), false)), Did::Older, "overtaken by 12");
+    assert_eq!(
+        plain.apply(&bid("3", Source::Direct, Some(1), Some(11), false)),
+        Did::Older,
+        "overtaken by 12"
+    );
     let quote = plain.quote();
     assert_eq!((quote.seq, quote.changes, quote.ts_event), (1, 1, Some(Micros(1))), "of the last change");
     assert_eq!(quote.origin(Group::Top).venue_seq, Some(12));
@@ -198,12 +216,18 @@ fn every_change_is_numbered_and_dated() {
     let mut plain = Plain::new();
     plain.apply(&bid("1", Source::Direct, Some(7), None, false));
     let first = plain.quote();
-    assert_eq!((first.seq, first.changes, first.status_since, first.ts_pub), (1, 1, Micros(1_001), Micros(1_001)));
+    assert_eq!(
+        (first.seq, first.changes, first.status_since, first.ts_pub),
+        (1, 1, Micros(1_001), Micros(1_001))
+    );
     assert_eq!((first.ts_event, first.ts_recv), (Some(Micros(7)), Some(Micros(500))));
     assert_eq!(first.changed_since(0), BID.with(Field::Status));
     plain.apply(&bid("2", Source::Direct, None, None, false));
     let second = plain.quote();
-    assert_eq!((second.seq, second.changes, second.status_since, second.ts_event), (2, 2, Micros(1_001), None));
+    assert_eq!(
+        (second.seq, second.changes, second.status_since, second.ts_event),
+        (2, 2, Micros(1_001), None)
+    );
     assert_eq!(second.changed_since(1), BID);
 }
 
@@ -279,9 +303,16 @@ fn a_status_from_outside() {
     assert!(plain.set(Status::Stale, Reason::Disconnected), "another reason is told");
     let quote = plain.quote();
     assert_eq!(quote.status_since, stale.status_since, "stale since the first");
-    assert_eq!((quote.ts_event, quote.ts_recv), (Some(Micros(3)), Some(Micros(500))), "times of the last update");
+    assert_eq!(
+        (quote.ts_event, quote.ts_recv),
+        (Some(Micros(3)), Some(Micros(500))),
+        "times of the last update"
+    );
     assert_eq!(quote.origin(Group::Top).venue_seq, None, "the venue may begin anew");
-    assert_eq!(plain.apply(&bid("2", Source::Direct, None, Some(1), false)), Did::Changed(BID.with(Field::Status)));
+    assert_eq!(
+        plain.apply(&bid("2", Source::Direct, None, Some(1), false)),
+        Did::Changed(BID.with(Field::Status))
+    );
     for kept in [Status::Halted, Status::Closed, Status::Delisted] {
         for covering in [Status::Stale, Status::Connecting, Status::Suspect] {
             let mut plain = Plain::new();

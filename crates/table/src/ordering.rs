@@ -5,30 +5,39 @@
 //!
 //! # The slot (`slot.rs`)
 //!
-//! Two lanes; `front` says which one readers take. Let *W(k)* be the k-th write of a lane: version to odd (Release),
-//! fence (Release), words (Relaxed), version to even (Release), then `front` (Release).
+//! Two lanes; the lowest bit of `published` says which one readers take. Let *W(k)*, the k-th publication, be: tag of
+//! lane *k mod 2* to busy (Release), fence (Release), words (Relaxed), tag to *k* (Release), `published` to *k*
+//! (Release).
 //!
 //! | atomic | operation | order | partner and argument |
 //! |---|---|---|---|
-//! | `lock` | compare-exchange by a writer | Acquire | the `store(0, Release)` of the writer before: all it wrote, `front`, `pending` and both lanes, is visible, so those may be Relaxed under the lock |
+//! | `lock` | compare-exchange by a writer | Acquire | the `store(0, Release)` of the writer before: all it wrote, `published`, `pending` and both lanes, is visible, so those may be Relaxed under the lock |
 //! | `lock` | compare-exchange, failed | Relaxed | nothing is concluded from a failure |
 //! | `lock` | store 0 | Release | see above |
-//! | `front` | load by a reader | Acquire | the `front` store of *W(k)*: the reader finds the lane's version at *W(k)* or later |
-//! | `front` | load by a writer | Relaxed | under the lock |
-//! | `front` | store | Release | after the words and the even version |
-//! | `version` | load before the words | Acquire | the even store of *W(k)*: the words read after it are those of *W(k)* or later ones. If it sees an *odd* store, that is Release too, so the reader's next look at `front` sees the turn that preceded it: it goes to the other lane |
-//! | `version` | store odd | Release | see above. It does not keep the words behind it, the fence does |
-//! | fence | writer, after the odd store | Release | the reader's fence: if the reader saw any word of *W(k+1)*, then its second load of the version sees the odd store of *W(k+1)* or something later, and the picture is dropped |
+//! | `published` | load by a reader | Acquire | the store of *W(k)*: the reader finds the lane's tag at *k* or at something later |
+//! | `published` | load by a writer | Relaxed | under the lock |
+//! | `published` | store | Release | after the words and the tag |
+//! | tag | load before the words | Acquire | the store of *k*: the words read after it are those of *W(k)* or later ones. If it sees something later than *k*, busy or a number, that store is Release too and comes after `published` went beyond *k*, so the reader's next look at `published` goes to a newer lane |
+//! | tag | store busy | Release | see above. It does not keep the words behind it, the fence does |
+//! | fence | writer, after the busy store | Release | the reader's fence: if the reader saw any word of *W(k+2)*, then its second load of the tag sees the busy store of *W(k+2)* or something later, never *k* again, and the picture is dropped |
 //! | words | stores and loads | Relaxed | bracketed by the two rules above; each word by itself is always some word once written there |
-//! | `version` | store even | Release | the reader's first load |
+//! | tag | store *k* | Release | the reader's first load |
 //! | fence | reader, after the words | Acquire | the writer's fence |
-//! | `version` | load after the words | Relaxed | ordered by the fence before it |
+//! | tag | load after the words | Relaxed | ordered by the fence before it |
 //! | `pending` | load, store | Relaxed | under the lock |
 //!
-//! *A reader waits for nobody.* A writer is only ever in a lane after it, or an earlier writer, has turned `front` away
-//! from it. So a reader that has to look again, having seen an odd or another version, was overtaken by at least one
-//! complete publication; its next look at `front` sees that one or a later one. A writer that stands still in mid-write
-//! stands in the lane that `front` does not name. Tests: `slot::tests::a_reader_does_not_wait_for_a_writer_in_mid_write`,
+//! *What one reader sees only moves forward,* because it takes a lane only when the tag equals the `published` that
+//! directed it there, and `published` cannot go back for one reader (coherence). Without that equality it could land,
+//! by an old direction, on a lane that is whole but not published yet, and find an older one at its next look. An
+//! earlier form of this file had that fault; `tests/loom.rs: promise_3_no_torn_quote_when_overtaken` finds it.
+//!
+//! *A write that is given up* leaves the tag at busy for the same reason: a reader with an old direction may still come.
+//! Test: `tests/loom.rs: a_write_that_is_given_up_is_never_seen`.
+//!
+//! *A reader waits for nobody.* A writer is only ever in a lane after `published` was turned away from it. So a reader
+//! that has to look again, having seen another tag, was overtaken by at least one complete publication; its next look
+//! sees that one or a later one. A writer that stands still in mid-write stands in the lane that `published` does not
+//! name. Tests: `slot::tests::a_reader_does_not_wait_for_a_writer_in_mid_write`,
 //! `tests/table.rs: promise_3_a_writer_that_stands_still_holds_up_no_reader`, and in loom a reader that *did* wait
 //! for a writer would exceed loom's bound on branches.
 //!
@@ -36,10 +45,8 @@
 //! all other slots go on. The cut (below) does not pass the number of the one that stands still.
 //!
 //! *One slot's sequences rise:* a number is taken under the lock, so numbers in a slot are in the order of the writes.
-//! For one reader they rise because its loads of `front` and of each version cannot go back (coherence), and `front`
-//! of a later publication carries everything of the earlier ones.
 //!
-//! Versions have 64 bits: at a write each nanosecond they come round after 580 years.
+//! Publications are counted in 64 bits: at one each nanosecond they would come round after 580 years.
 //!
 //! # The sequencer (`sequence.rs`)
 //!

@@ -1,9 +1,14 @@
 //! One slot: a few words that change together, for any number of readers that never wait.
 //!
-//! A slot holds the words twice, in two *lanes*, each with its own version. Readers are directed to the front lane.
-//! A writer fills the back lane and then turns the slot round. So a writer that is descheduled in mid-write stands
-//! in a lane that nobody is directed to: **readers never wait for it**. A reader only tries again when a newer value
-//! was published *completely* and yet another write began while it was reading, so the slot as a whole always moves on.
+//! A slot holds the words twice, in two *lanes*, and a count of publications whose lowest bit names the front lane.
+//! A writer fills the back lane and then counts up, which turns the slot round. So a writer that is descheduled in
+//! mid-write stands in a lane that nobody is directed to: **readers never wait for it**. A reader only tries again when
+//! a newer value was published *completely* and yet another write began while it was reading, so the slot as a whole
+//! always moves on.
+//!
+//! Each lane carries the number of the publication it holds as its *tag*, and a reader takes a lane only when the tag is
+//! the very count that directed it there. A lane that is whole but not yet turned to the front is not taken: otherwise
+//! one reader could see publication 3 by an old direction, and then 2 by a new one.
 //!
 //! Writers of one slot exclude each other by a compare-exchange. A writer that is descheduled while it holds the lock
 //! holds up the other *writers of this slot*, and nobody else. Symbols have one feed each in the usual setup, so the
@@ -22,18 +27,23 @@ pub const WORDS_MAX: usize = 64;
 pub struct Slot<const N: usize> {
     /// 1 while a writer holds the slot. Writers only.
     lock: AtomicU64,
-    /// The place of the lane that readers take. Written under the lock.
-    front: AtomicU64,
+    /// How many publications there were; the lowest bit is the place of the lane that readers take. Written under
+    /// the lock.
+    published: AtomicU64,
     /// One bit for each word that may differ between the lanes. Used under the lock only.
     pending: AtomicU64,
     lanes: [Lane<N>; 2],
 }
 
-/// One copy of the words. The version is odd while a writer fills it.
+/// The tag of a lane whose words do not belong together: a writer fills it, or has given up half-way.
+const BUSY: u64 = u64::MAX;
+
+/// One copy of the words.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Lane<const N: usize> {
-    version: AtomicU64,
+    /// The publication that the words belong to, or [`BUSY`].
+    tag: AtomicU64,
     words: [AtomicU64; N],
 }
 
@@ -45,15 +55,14 @@ pub struct View<'a, const N: usize>(&'a Lane<N>);
 #[derive(Debug)]
 pub struct Guard<'a, const N: usize> {
     slot: &'a Slot<N>,
-    front: usize,
+    published: u64,
 }
 
 /// A write in progress, invisible until [`Rewrite::publish`]; dropped without it, nothing has happened.
 #[derive(Debug)]
 pub struct Rewrite<'g, 'a, const N: usize> {
     guard: &'g mut Guard<'a, N>,
-    /// The odd version of the back lane.
-    version: u64,
+    /// One bit for each word that was set.
     touched: u64,
 }
 
@@ -67,12 +76,12 @@ impl<const N: usize> Slot<N> {
     /// A slot of zeros.
     pub fn new() -> Slot<N> {
         const { assert!(N <= WORDS_MAX) };
-        let lane = || Lane { version: AtomicU64::new(0), words: std::array::from_fn(|_| AtomicU64::new(0)) };
+        let lane = |tag| Lane { tag: AtomicU64::new(tag), words: std::array::from_fn(|_| AtomicU64::new(0)) };
         Slot {
             lock: AtomicU64::new(0),
-            front: AtomicU64::new(0),
+            published: AtomicU64::new(0),
             pending: AtomicU64::new(0),
-            lanes: [lane(), lane()],
+            lanes: [lane(0), lane(BUSY)],
         }
     }
 
@@ -81,16 +90,16 @@ impl<const N: usize> Slot<N> {
     #[inline]
     pub fn read<R>(&self, mut take: impl FnMut(View<'_, N>) -> R) -> R {
         loop {
-            let lane = &self.lanes[place(self.front.load(Ordering::Acquire))];
-            let before = lane.version.load(Ordering::Acquire);
-            if before & 1 == 0 {
+            let published = self.published.load(Ordering::Acquire);
+            let lane = &self.lanes[place(published)];
+            if lane.tag.load(Ordering::Acquire) == published {
                 let taken = take(View(lane));
                 fence(Ordering::Acquire);
-                if lane.version.load(Ordering::Relaxed) == before {
+                if lane.tag.load(Ordering::Relaxed) == published {
                     return taken;
                 }
             }
-            // A writer has turned the slot round since and fills this lane again: the other one is newer and whole.
+            // The slot was turned round since and a writer has this lane again: the other one is newer and whole.
         }
     }
 
@@ -102,14 +111,14 @@ impl<const N: usize> Slot<N> {
             pause(tries);
             tries = tries.saturating_add(1);
         }
-        Guard { slot: self, front: place(self.front.load(Ordering::Relaxed)) }
+        Guard { slot: self, published: self.published.load(Ordering::Relaxed) }
     }
 }
 
-/// The place of a lane; any word names one, so that no index needs a check.
+/// The place of the lane that holds that publication.
 #[inline]
-fn place(word: u64) -> usize {
-    (word & 1) as usize
+fn place(publication: u64) -> usize {
+    (publication & 1) as usize
 }
 
 impl<const N: usize> View<'_, N> {
@@ -127,17 +136,15 @@ impl<'a, const N: usize> Guard<'a, N> {
     /// The present words. They stand still as long as the guard is held.
     #[inline]
     pub fn view(&self) -> View<'a, N> {
-        View(&self.slot.lanes[self.front])
+        View(&self.slot.lanes[place(self.published)])
     }
 
     /// Begins a write.
     #[inline]
     pub fn rewrite(&mut self) -> Rewrite<'_, 'a, N> {
-        let back = &self.slot.lanes[self.front ^ 1];
-        let version = back.version.load(Ordering::Relaxed) + 1;
-        back.version.store(version, Ordering::Release);
+        self.slot.lanes[place(self.published + 1)].tag.store(BUSY, Ordering::Release);
         fence(Ordering::Release);
-        Rewrite { guard: self, version, touched: 0 }
+        Rewrite { guard: self, touched: 0 }
     }
 }
 
@@ -149,8 +156,9 @@ impl<const N: usize> Drop for Guard<'_, N> {
 }
 
 impl<const N: usize> Rewrite<'_, '_, N> {
+    #[inline]
     fn back(&self) -> &Lane<N> {
-        &self.guard.slot.lanes[self.guard.front ^ 1]
+        &self.guard.slot.lanes[place(self.guard.published + 1)]
     }
 
     /// Sets a word of the value to come. Words that are not set keep what they had.
@@ -167,7 +175,7 @@ impl<const N: usize> Rewrite<'_, '_, N> {
     #[inline]
     pub fn publish(self) {
         let slot = self.guard.slot;
-        let front = &slot.lanes[self.guard.front];
+        let front = &slot.lanes[place(self.guard.published)];
         let back = self.back();
         // What the last write changed stands in the front lane only.
         let mut behind = slot.pending.load(Ordering::Relaxed) & !self.touched;
@@ -176,20 +184,21 @@ impl<const N: usize> Rewrite<'_, '_, N> {
             back.words[at].store(front.words[at].load(Ordering::Relaxed), Ordering::Relaxed);
             behind &= behind - 1;
         }
-        back.version.store(self.version + 1, Ordering::Release);
-        self.guard.front ^= 1;
-        slot.front.store(self.guard.front as u64, Ordering::Release);
+        let published = self.guard.published + 1;
+        back.tag.store(published, Ordering::Release);
+        slot.published.store(published, Ordering::Release);
+        self.guard.published = published;
         slot.pending.store(self.touched, Ordering::Relaxed);
         std::mem::forget(self);
     }
 }
 
 impl<const N: usize> Drop for Rewrite<'_, '_, N> {
-    /// Reached only without `publish`: remembers which words of the back lane are not to be trusted.
+    /// Reached only without `publish`: remembers which words of the back lane are not to be trusted. Its tag stays
+    /// [`BUSY`], because a reader with an old direction may still come by.
     fn drop(&mut self) {
         let pending = &self.guard.slot.pending;
         pending.store(pending.load(Ordering::Relaxed) | self.touched, Ordering::Relaxed);
-        self.back().version.store(self.version + 1, Ordering::Release);
     }
 }
 

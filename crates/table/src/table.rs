@@ -170,6 +170,7 @@ impl Table {
         Ok(Writer::new(Arc::clone(self), place))
     }
 
+    #[inline]
     pub(crate) fn entry(&self, id: SymbolId) -> &Entry {
         self.names.entry(id)
     }

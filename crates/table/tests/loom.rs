@@ -210,7 +210,8 @@ fn the_cut_never_passes_an_unpublished_change_of_two_slots() {
             .collect();
         let look = |small: &Small| {
             let cut = small.sequencer.safe_cut();
-            let published = |seqs: [u64; 2]| seqs.into_iter().filter(|seq| (1..=cut).contains(seq)).count() as u64;
+            let published =
+                |seqs: [u64; 2]| seqs.into_iter().filter(|seq| (1..=cut).contains(seq)).count() as u64;
             assert_eq!(published([small.changed(0), small.changed(1)]), cut);
             assert_eq!(published([small.read(0), small.read(1)]), cut);
             cut

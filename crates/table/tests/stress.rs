@@ -1,0 +1,241 @@
+//! Threads against threads on whole quotes: every field follows from one number, so any mixture shows.
+//!
+//! Bounded by iterations, not by time. Under ThreadSanitizer (needs no nightly, only leave to use its flag):
+//!
+//! ```text
+//! RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=thread cargo test -p table --test stress --target x86_64-unknown-linux-gnu
+//! ```
+#![cfg(not(loom))]
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+use market::{Decimal, Field, FieldSet, Micros, Quote, Reason, Side, Source, Status, Symbol, Update};
+use table::{Applied, Config, SymbolId, Table, Writer};
+
+const SYMBOLS: usize = 4;
+const WRITERS: usize = 3;
+const READERS: usize = 3;
+/// Writes a writer. Enough for some thousand overtaken reads on two cores.
+const WRITES: u64 = 30_000;
+
+/// An update whose every value follows from `n`.
+fn pattern(n: u64) -> Update {
+    let mut update = Update::new(Source::Direct, Micros(n as i64));
+    for (place, field) in Field::NUMBER_FIELDS.into_iter().enumerate() {
+        update.tell(field, Some(value(n, place)));
+    }
+    let side = if n.is_multiple_of(2) { Side::Buy } else { Side::Sell };
+    update.tell_trade(
+        Some(value(n, Field::Last as usize)),
+        Some(value(n, Field::LastSize as usize)),
+        Some(side),
+    );
+    update.ts_event = Some(Micros(n as i64 * 3));
+    update
+}
+
+/// Wide enough to use all 96 bits, and with a scale of its own for each number.
+fn value(n: u64, place: usize) -> Decimal {
+    let digits = i128::from(n) << 20 | i128::from(n) << 60 | place as i128;
+    Decimal::from_i128_with_scale(digits, (n % 20) as u32)
+}
+
+/// The number behind a quote; fails when its fields do not agree on one.
+fn whole(quote: &Quote) -> u64 {
+    let n = quote.ts_recv.map_or(0, |at| at.0 as u64);
+    if quote.seq == 0 {
+        return 0;
+    }
+    for (place, field) in Field::NUMBER_FIELDS.into_iter().enumerate() {
+        let (number, expected) = (quote.values.number(field).unwrap(), value(n, place));
+        assert_eq!(
+            (number.mantissa(), number.scale()),
+            (expected.mantissa(), expected.scale()),
+            "{field:?} of {n}"
+        );
+        assert_eq!(quote.changed_at[field as usize], quote.seq, "{field:?} of {n}");
+    }
+    assert_eq!(quote.values.side(), Some(if n.is_multiple_of(2) { Side::Buy } else { Side::Sell }));
+    assert_eq!(quote.ts_event, Some(Micros(n as i64 * 3)));
+    assert_eq!(quote.ts_pub, Micros(n as i64 * 7));
+    assert!(quote.origins.iter().all(|origin| origin.ts_event == quote.ts_event));
+    assert_eq!(quote.status, Status::Live);
+    n
+}
+
+struct Stage {
+    table: std::sync::Arc<Table>,
+    ids: Vec<SymbolId>,
+    /// Gives each write a number of its own.
+    numbers: AtomicU64,
+    writing: AtomicUsize,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let table = Table::new(Config { symbols: SYMBOLS, writers: WRITERS, ..Config::default() });
+        let name = |n: usize| Symbol::parse(&format!("V:S{n}")).unwrap();
+        let ids = (0..SYMBOLS).map(|n| table.intern(&name(n)).unwrap()).collect();
+        Stage { table, ids, numbers: AtomicU64::new(1), writing: AtomicUsize::new(WRITERS) }
+    }
+
+    /// Writes all symbols in turn, each write another pattern than what stands there.
+    fn write(&self, mut writer: Writer) {
+        for turn in 0..WRITES {
+            let n = self.numbers.fetch_add(1, Ordering::Relaxed);
+            let id = self.ids[turn as usize % SYMBOLS];
+            let did = writer.apply(id, &pattern(n), Micros(n as i64 * 7));
+            let Applied::Changed { seq, fields } = did else { unreachable!("{did:?}") };
+            assert!(
+                self.table.changed_seq(id) >= seq && self.table.read(id).seq >= seq,
+                "a writer sees its own"
+            );
+            assert!(fields.contains(Field::Bid));
+            assert!(FieldSet::NUMBERS.minus(fields).is_empty());
+        }
+        self.writing.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Reads all symbols until the writers are done: whole, rising, and never behind what was promised before.
+    fn read(&self) -> u64 {
+        let mut quote = Quote::default();
+        let mut last = [(0, 0); SYMBOLS];
+        let mut last_cut = 0;
+        let mut reads = 0;
+        loop {
+            let done = self.writing.load(Ordering::Acquire) == 0;
+            let cut = self.table.safe_cut();
+            assert!(cut >= last_cut, "the cut moved back from {last_cut} to {cut}");
+            last_cut = cut;
+            for (place, &id) in self.ids.iter().enumerate() {
+                let said = self.table.changed_seq(id);
+                self.table.read_into(id, &mut quote);
+                whole(&quote);
+                let (seq, changes) = last[place];
+                assert!(quote.seq >= said, "the array was ahead of the slot");
+                assert!(quote.seq >= seq && quote.changes >= changes, "promise 1: {seq} then {}", quote.seq);
+                assert_eq!(quote.seq == seq, quote.changes == changes);
+                last[place] = (quote.seq, quote.changes);
+                reads += 1;
+            }
+            if done {
+                assert_eq!(cut, self.table.last_seq(), "nothing is in flight any more");
+                assert_eq!(cut, last.iter().map(|(seq, _)| *seq).max().unwrap());
+                return reads;
+            }
+        }
+    }
+}
+
+#[test]
+fn promise_1_and_3_no_torn_quote_and_rising_sequences() {
+    let stage = Stage::new();
+    let reads: u64 = thread::scope(|threads| {
+        let readers: Vec<_> = (0..READERS).map(|_| threads.spawn(|| stage.read())).collect();
+        for _ in 0..WRITERS {
+            let writer = stage.table.writer().unwrap();
+            threads.spawn(|| stage.write(writer));
+        }
+        readers.into_iter().map(|reader| reader.join().unwrap()).sum()
+    });
+    assert!(reads > 0);
+    assert_eq!(stage.table.last_seq(), WRITERS as u64 * WRITES, "one number a change");
+    let changes: u64 = stage.ids.iter().map(|&id| stage.table.read(id).changes).sum();
+    assert_eq!(changes, stage.table.last_seq());
+}
+
+/// Every change at or below a cut is visible to who took the cut, field by field: nothing that a resume skips.
+#[test]
+fn a_cut_never_passes_an_unpublished_change() {
+    let stage = Stage::new();
+    let published: Vec<AtomicU64> = (0..=WRITERS as u64 * WRITES).map(|_| AtomicU64::new(u64::MAX)).collect();
+    thread::scope(|threads| {
+        for _ in 0..WRITERS {
+            let mut writer = stage.table.writer().unwrap();
+            let (stage, published) = (&stage, &published);
+            threads.spawn(move || {
+                for turn in 0..WRITES {
+                    let n = stage.numbers.fetch_add(1, Ordering::Relaxed);
+                    let place = turn as usize % SYMBOLS;
+                    // Half of them pause in mid-write, so that others overtake them.
+                    let pause = || {
+                        if n.is_multiple_of(64) {
+                            thread::yield_now()
+                        }
+                    };
+                    let did = writer.apply_with(stage.ids[place], &pattern(n), Micros(n as i64 * 7), pause);
+                    let Applied::Changed { seq, .. } = did else { unreachable!("{did:?}") };
+                    published[seq as usize].store(place as u64, Ordering::Release);
+                }
+                stage.writing.fetch_sub(1, Ordering::Release);
+            });
+        }
+        for _ in 0..READERS {
+            let (stage, published) = (&stage, &published);
+            threads.spawn(move || {
+                let mut from = 1;
+                loop {
+                    let done = stage.writing.load(Ordering::Acquire) == 0;
+                    let cut = stage.table.safe_cut();
+                    let seen: Vec<u64> = stage.ids.iter().map(|&id| stage.table.read(id).seq).collect();
+                    let said: Vec<u64> = stage.ids.iter().map(|&id| stage.table.changed_seq(id)).collect();
+                    // A number that no writer has reported yet cannot be placed; it is looked at by the final pass.
+                    for seq in from..=cut {
+                        let place = published[seq as usize].load(Ordering::Acquire);
+                        if place != u64::MAX {
+                            assert!(seen[place as usize] >= seq, "cut {cut}, and change {seq} is not there");
+                            assert!(said[place as usize] >= seq);
+                        }
+                    }
+                    from = cut + 1;
+                    if done {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    assert!(
+        published[1..].iter().all(|place| place.load(Ordering::Relaxed) != u64::MAX),
+        "no hole in the numbers"
+    );
+}
+
+/// A status that flips between writes of values is never seen half.
+#[test]
+fn status_and_reason_stay_together() {
+    let stage = Stage::new();
+    let id = stage.ids[0];
+    thread::scope(|threads| {
+        let mut writer = stage.table.writer().unwrap();
+        let table = &stage.table;
+        let writing = &stage.writing;
+        threads.spawn(move || {
+            for n in 0..WRITES {
+                let (status, reason) = [
+                    (Status::Stale, Reason::Silence),
+                    (Status::Live, Reason::Confirmed),
+                    (Status::Halted, Reason::Venue),
+                ][n as usize % 3];
+                // Going to stale is refused while halted, so pass through live.
+                writer.set_status(id, Status::Live, Reason::Confirmed, Micros(n as i64));
+                writer.set_status(id, status, reason, Micros(n as i64));
+            }
+            writing.store(0, Ordering::Release);
+        });
+        threads.spawn(move || {
+            while writing.load(Ordering::Acquire) > 0 {
+                let quote = table.read(id);
+                let expected = match quote.status {
+                    Status::Unknown => Reason::None,
+                    Status::Stale => Reason::Silence,
+                    Status::Live => Reason::Confirmed,
+                    _ => Reason::Venue,
+                };
+                assert_eq!(quote.reason, expected);
+                assert_eq!(quote.changed_at[Field::Status as usize], quote.seq);
+            }
+        });
+    });
+}
