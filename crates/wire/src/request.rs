@@ -54,6 +54,15 @@ pub enum SymbolReason {
 }
 
 impl SymbolReason {
+    /// Every reason.
+    pub const ALL: [SymbolReason; 5] = [
+        SymbolReason::Empty,
+        SymbolReason::TooLong,
+        SymbolReason::BadCharacter,
+        SymbolReason::Wildcard,
+        SymbolReason::Unknown,
+    ];
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {

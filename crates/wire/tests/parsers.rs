@@ -2,6 +2,8 @@
 //! `sse-stream`, and npm's `eventsource-parser` (`tests/node`). Node.js 18 or newer must be installed; without it the
 //! test fails.
 
+#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
+
 #[path = "shared/samples.rs"]
 mod samples;
 #[path = "shared/vectors.rs"]

@@ -1,5 +1,7 @@
 //! Whatever is encoded comes back the same: any quote, any text, any mixture of events.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
+
 #[path = "shared/samples.rs"]
 mod samples;
 

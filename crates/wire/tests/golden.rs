@@ -1,0 +1,322 @@
+//! The examples of `PROTOCOL.md` are the golden files, and the encoder's output equals them byte for byte.
+//!
+//! After a wanted change run with `BLESS=1`: it rewrites the files, and shows what is to be copied into the document.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use market::{Field, FieldSet, Micros, Price, Quote, Reason, Side, Status, Symbol};
+use wire::encode::{self, Effective, FeedState, Hello};
+use wire::{Event, EventId, EventName, Mode, Parser, ResetReason, SymbolReason, View};
+
+const EPOCH: u64 = 0x1993_e0f4_a2c;
+/// 2026-11-21 09:30:00.250000 UTC.
+const NOW: i64 = 1_795_253_400_250_000;
+
+fn id(seq: u64) -> EventId {
+    EventId { epoch: EPOCH, seq }
+}
+
+fn btc() -> Symbol {
+    Symbol::parse("COINBASE:BTC-USD").unwrap()
+}
+
+fn quote(seq: u64, numbers: &[(Field, &str)]) -> Quote {
+    let mut quote = Quote {
+        seq,
+        changes: 1,
+        status: Status::Live,
+        reason: Reason::Confirmed,
+        status_since: Micros(NOW - 40_000_000),
+        ts_event: Some(Micros(NOW - 21_500)),
+        ts_recv: Some(Micros(NOW - 1_200)),
+        ts_pub: Micros(NOW - 1_150),
+        ..Quote::default()
+    };
+    for (field, text) in numbers {
+        quote.values.set_number(*field, Some(Price::parse(text).unwrap().decimal()));
+    }
+    quote
+}
+
+fn full() -> Quote {
+    let mut quote = quote(
+        8_120,
+        &[
+            (Field::Bid, "61685.99"),
+            (Field::BidSize, "0.04210000"),
+            (Field::Ask, "61686.00"),
+            (Field::AskSize, "1.30000000"),
+            (Field::Last, "61686.00"),
+            (Field::LastSize, "0.00115200"),
+            (Field::Open24h, "60210.50"),
+            (Field::High24h, "61990.00"),
+            (Field::Low24h, "59871.12"),
+            (Field::Volume24h, "9120.44170000"),
+        ],
+    );
+    quote.values.set_side(Some(Side::Buy));
+    quote
+}
+
+fn start() -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::retry(&mut out, 2_417);
+    let accepted = [btc(), Symbol::parse("KRAKEN:ETH-USD").unwrap()];
+    let rejected = [
+        ("BINANCE:*".to_owned(), SymbolReason::Wildcard),
+        ("COINBASE:BTC-UDS".to_owned(), SymbolReason::Unknown),
+    ];
+    let feed = |feed: &str, venue: &str, status| FeedState {
+        feed: feed.to_owned(),
+        venue: venue.to_owned(),
+        kind: feed.to_owned(),
+        mode: "demo",
+        status,
+    };
+    let hello = Hello {
+        stream: "9f86d081884c7d659a2feaa0c55ad015".to_owned(),
+        epoch: EPOCH,
+        server_time: Micros(NOW),
+        accepted: &accepted,
+        rejected: &rejected,
+        effective: Effective {
+            mode: Mode::Latest,
+            fields: FieldSet::DEFAULT,
+            named: true,
+            snapshot: true,
+            heartbeat_ms: 10_000,
+            retry_ms: 2_417,
+        },
+        symbols_max: 1_000,
+        feeds: vec![
+            feed("coinbase", "COINBASE", Status::Live),
+            feed("kraken", "KRAKEN", Status::Connecting),
+        ],
+    };
+    encode::hello(&mut out, true, &hello);
+    snapshots(&mut out);
+    out
+}
+
+fn snapshots(out: &mut Vec<u8>) {
+    let mut silent = quote(17, &[]);
+    silent.status = Status::Connecting;
+    silent.reason = Reason::NotHeard;
+    silent.ts_event = None;
+    silent.ts_recv = None;
+    encode::id_line(out, id(17));
+    encode::snapshot(out, true, &Symbol::parse("KRAKEN:ETH-USD").unwrap(), &silent, FieldSet::DEFAULT);
+    encode::id_line(out, id(8_120));
+    encode::snapshot(out, true, &btc(), &full(), FieldSet::DEFAULT);
+}
+
+fn deltas() -> Vec<u8> {
+    let mut out = Vec::new();
+    let top: FieldSet = [Field::Bid, Field::BidSize].into_iter().collect();
+    let moved = quote(8_131, &[(Field::Bid, "61685.50"), (Field::BidSize, "0.20000000")]);
+    encode::id_line(&mut out, id(8_131));
+    encode::quote(&mut out, true, &btc(), &moved, top, FieldSet::DEFAULT, 1);
+
+    let trade: FieldSet = [Field::Last, Field::LastSize, Field::LastSide].into_iter().collect();
+    let mut traded = quote(
+        8_164,
+        &[(Field::Last, "61690.00"), (Field::LastSize, "0.50000000"), (Field::Open24h, "60210.50")],
+    );
+    traded.values.set_side(Some(Side::Sell));
+    let changed = trade.with(Field::Ask).with(Field::AskSize);
+    encode::id_line(&mut out, id(8_164));
+    encode::quote(&mut out, true, &btc(), &traded, changed, FieldSet::DEFAULT, 4);
+    out
+}
+
+fn statuses() -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut stale = full();
+    stale.seq = 8_201;
+    stale.status = Status::Stale;
+    stale.reason = Reason::Silence;
+    stale.status_since = Micros(NOW + 5_100_000);
+    encode::id_line(&mut out, id(8_200));
+    encode::feed_status(&mut out, true, "coinbase", 8_200, stale.status, stale.status_since, stale.reason);
+    encode::id_line(&mut out, id(8_201));
+    encode::symbol_status(&mut out, true, &btc(), &stale);
+
+    let mut back = quote(8_230, &[(Field::Bid, "61701.00")]);
+    back.status_since = Micros(NOW + 9_400_000);
+    back.ts_event = Some(Micros(NOW + 9_380_000));
+    back.ts_recv = Some(Micros(NOW + 9_399_900));
+    back.ts_pub = Micros(NOW + 9_400_000);
+    let changed = FieldSet::EMPTY.with(Field::Bid).with(Field::Status);
+    encode::id_line(&mut out, id(8_230));
+    encode::quote(&mut out, true, &btc(), &back, changed, FieldSet::DEFAULT, 2);
+    out
+}
+
+fn heartbeat() -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::heartbeat(&mut out, true, Micros(NOW + 10_000_000), 8_344, 310);
+    out
+}
+
+fn reset() -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::id_line(&mut out, id(0));
+    encode::reset(&mut out, true, ResetReason::UnknownEpoch.name());
+    out
+}
+
+fn refused() -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::retry(&mut out, 31_870);
+    encode::refused(&mut out, true, "too_many_streams", 31_870);
+    out
+}
+
+fn goodbye() -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::goodbye(&mut out, true, "drain", 2_417);
+    out
+}
+
+fn lagged() -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::id_line(&mut out, id(9_001));
+    encode::lagged(&mut out, true, 412, &[btc()]);
+    out
+}
+
+fn unnamed() -> Vec<u8> {
+    let mut out = Vec::new();
+    let moved = quote(8_131, &[(Field::Bid, "61685.50")]);
+    let changed = FieldSet::EMPTY.with(Field::Bid);
+    encode::id_line(&mut out, id(8_131));
+    encode::quote(&mut out, false, &btc(), &moved, changed, changed.with(Field::TsPub), 1);
+    out
+}
+
+fn quotes() -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::quotes_open(&mut out, id(8_344));
+    let wanted = [Field::Bid, Field::Ask, Field::Spread, Field::TsPub].into_iter().collect();
+    encode::quote_object(&mut out, &btc(), &full(), wanted);
+    encode::quotes_close(&mut out, &[("COINBASE:BTC-UDS".to_owned(), SymbolReason::Unknown)]);
+    out.push(b'\n');
+    out
+}
+
+fn encoded() -> BTreeMap<&'static str, Vec<u8>> {
+    BTreeMap::from([
+        ("start.sse", start()),
+        ("deltas.sse", deltas()),
+        ("status.sse", statuses()),
+        ("heartbeat.sse", heartbeat()),
+        ("reset.sse", reset()),
+        ("refused.sse", refused()),
+        ("goodbye.sse", goodbye()),
+        ("lagged.sse", lagged()),
+        ("unnamed.sse", unnamed()),
+        ("quotes.json", quotes()),
+    ])
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// The fenced blocks of the document whose info string names a golden file: ```` ```text start.sse ````.
+fn blocks(document: &str) -> BTreeMap<String, String> {
+    let mut blocks = BTreeMap::new();
+    let mut open: Option<(String, String)> = None;
+    for line in document.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(info)) => {
+                let name = info.split_once(' ').map(|(_, name)| name.to_owned()).unwrap_or_default();
+                open = Some((name, String::new()));
+            }
+            (Some(_), Some(_)) => {
+                let (name, text) = open.take().unwrap();
+                if !name.is_empty() {
+                    assert!(blocks.insert(name.clone(), text).is_none(), "{name} stands twice");
+                }
+            }
+            (Some((_, text)), None) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+#[test]
+fn the_encoder_writes_the_golden_files() {
+    for (name, bytes) in encoded() {
+        let path = folder().join(name);
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+            println!("```text {name}\n{}```\n", String::from_utf8_lossy(&bytes));
+        }
+        let golden = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&golden), "{name}");
+        assert_eq!(bytes, golden, "{name}");
+    }
+}
+
+#[test]
+fn the_protocols_examples_are_the_golden_files() {
+    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("PROTOCOL.md")).unwrap();
+    let blocks = blocks(&document);
+    let files: BTreeMap<String, String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    assert_eq!(blocks, files);
+    assert!(files.keys().map(String::as_str).eq(encoded().into_keys()), "a golden file that nothing encodes");
+}
+
+#[test]
+fn the_protocol_names_every_word_of_the_closed_lists() {
+    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("PROTOCOL.md")).unwrap();
+    let words = Field::ALL
+        .map(Field::name)
+        .into_iter()
+        .chain(Status::ALL.map(Status::name))
+        .chain(Reason::ALL.map(Reason::name).into_iter().filter(|name| !name.is_empty()))
+        .chain(EventName::ALL.map(EventName::name))
+        .chain(ResetReason::ALL.map(ResetReason::name))
+        .chain(SymbolReason::ALL.map(SymbolReason::name));
+    for word in words {
+        assert!(document.contains(&format!("`{word}`")), "`{word}` is not in PROTOCOL.md");
+    }
+}
+
+#[test]
+fn a_reader_of_the_examples_ends_with_the_quote_they_tell() {
+    let mut stream = start();
+    for part in [deltas(), statuses(), heartbeat()] {
+        stream.extend(part);
+    }
+    let mut events = Vec::new();
+    Parser::default().push(&stream, &mut events).unwrap();
+    let mut view = View::new();
+    for raw in &events {
+        view.apply(&Event::parse(&raw.data).unwrap()).unwrap();
+    }
+    let belief = view.get(&btc()).unwrap();
+    let text = |field| belief.figures.get(field).map(|d| d.to_string());
+    assert_eq!(text(Field::Bid).as_deref(), Some("61701.00"));
+    assert_eq!(text(Field::Ask), None, "the ask became absent");
+    assert_eq!(text(Field::Change24h).as_deref(), Some("1479.50"));
+    assert_eq!(text(Field::Volume24h).as_deref(), Some("9120.44170000"), "from the snapshot");
+    assert_eq!((belief.seq, belief.status.status), (8_230, Status::Live));
+    assert_eq!(events.last().unwrap().id, id(8_230).to_string(), "a heartbeat leaves the id alone");
+    assert_eq!(view.feed("coinbase").unwrap().status, Status::Stale);
+}
