@@ -62,7 +62,7 @@ impl Plain {
 }
 
 fn decimal(text: &str) -> Option<Decimal> {
-    Some(Price::parse(text).unwrap().decimal())
+    Price::parse(text).ok().map(Price::decimal)
 }
 
 /// An update of the bid alone, with what decides whether it is older.

@@ -3,6 +3,7 @@
 //! `RUSTFLAGS="--cfg loom" cargo test -p table --release --test loom` (in a target directory of its own, because the
 //! flags rebuild everything). `LOOM_MAX_PREEMPTIONS` widens or narrows the search; without it each model uses its own bound.
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,14 @@ fn mark(seq: u64) -> u64 {
     seq * 1_000 + 7
 }
 
-/// One slot with what the table has around it.
+/// The sequence in a slot, whole or the test fails.
+fn whole(slot: &Slot<2>) -> u64 {
+    let (seq, other) = slot.read(|view| (view.get(0), view.get(1)));
+    assert!((seq, other) == (0, 0) || other == mark(seq), "torn: {seq} with {other}");
+    seq
+}
+
+/// Two slots with what the table has around them.
 struct Small {
     slots: [Slot<2>; 2],
     changed: [AtomicU64; 2],
@@ -45,16 +53,27 @@ impl Small {
         drop(ticket);
     }
 
-    /// The sequence in a slot, whole or the test fails.
     fn read(&self, slot: usize) -> u64 {
-        let (seq, other) = self.slots[slot].read(|view| (view.get(0), view.get(1)));
-        assert!((seq, other) == (0, 0) || other == mark(seq), "torn: {seq} with {other}");
-        seq
+        whole(&self.slots[slot])
     }
 
     fn changed(&self, slot: usize) -> u64 {
         self.changed[slot].load(Ordering::Acquire)
     }
+}
+
+/// Two writers, one change each, on those slots.
+fn both(small: &Arc<Small>, slots: [usize; 2]) -> Vec<thread::JoinHandle<()>> {
+    // Placed beforehand: finding a place is another matter, and every step multiplies the search.
+    let places = [small.sequencer.claim().unwrap(), small.sequencer.claim().unwrap()];
+    places
+        .into_iter()
+        .zip(slots)
+        .map(|(mut place, slot)| {
+            let small = Arc::clone(small);
+            thread::spawn(move || small.write(slot, &mut place))
+        })
+        .collect()
 }
 
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
@@ -63,53 +82,69 @@ fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     builder.check(model);
 }
 
-/// Two writers and two readers on one slot: whole quotes, rising sequences, an array that is never ahead.
+/// Counts up what stands in a slot.
+fn count_up(slot: &Slot<2>) {
+    let mut guard = slot.lock();
+    let seq = guard.view().get(0) + 1;
+    let mut rewrite = guard.rewrite();
+    rewrite.set(0, seq);
+    rewrite.set(1, mark(seq));
+    rewrite.publish();
+}
+
+/// Two writers and two readers on one slot: whole quotes only.
 #[test]
 fn promise_3_no_torn_quote() {
     check(2, || {
-        let small = Small::new(2);
-        let writers: Vec<_> = (0..2)
-            .map(|_| {
-                let small = Arc::clone(&small);
-                thread::spawn(move || small.write(0, &mut small.sequencer.claim().unwrap()))
-            })
-            .collect();
-        let reader = {
-            let small = Arc::clone(&small);
-            thread::spawn(move || {
-                let said = small.changed(0);
-                assert!(small.read(0) >= said, "the array was ahead of the slot");
-            })
+        let slot = Arc::new(Slot::<2>::new());
+        let spawn = |run: fn(&Slot<2>)| {
+            let slot = Arc::clone(&slot);
+            thread::spawn(move || run(&slot))
         };
-        let first = small.read(0);
-        let second = small.read(0);
-        assert!(second >= first, "the sequence went back from {first} to {second}");
-        for thread in writers.into_iter().chain([reader]) {
+        let read = |slot: &Slot<2>| assert!(whole(slot) <= 2);
+        let others = [spawn(count_up), spawn(count_up), spawn(read)];
+        read(&slot);
+        for thread in others {
             thread.join().unwrap();
         }
-        assert_eq!((small.read(0), small.changed(0)), (2, 2));
+        assert_eq!(whole(&slot), 2);
+    });
+}
+
+/// Two writers and a reader that looks twice: it never goes back.
+#[test]
+fn promise_1_what_a_reader_sees_only_moves_forward() {
+    check(2, || {
+        let slot = Arc::new(Slot::<2>::new());
+        let writers: Vec<_> = (0..2)
+            .map(|_| {
+                let slot = Arc::clone(&slot);
+                thread::spawn(move || count_up(&slot))
+            })
+            .collect();
+        let first = whole(&slot);
+        let second = whole(&slot);
+        assert!(second >= first, "the sequence went back from {first} to {second}");
+        for writer in writers {
+            writer.join().unwrap();
+        }
     });
 }
 
 /// A reader that is overtaken twice lands on a lane that is being filled again: it must notice, and must not wait.
 #[test]
 fn promise_3_no_torn_quote_when_overtaken() {
-    check(3, || {
-        let small = Small::new(1);
+    check(2, || {
+        let slot = Arc::new(Slot::<2>::new());
         let writer = {
-            let small = Arc::clone(&small);
-            thread::spawn(move || {
-                let mut place = small.sequencer.claim().unwrap();
-                for _ in 0..3 {
-                    small.write(0, &mut place);
-                }
-            })
+            let slot = Arc::clone(&slot);
+            thread::spawn(move || (0..3).for_each(|_| count_up(&slot)))
         };
-        let first = small.read(0);
-        let second = small.read(0);
-        assert!(second >= first);
+        let first = whole(&slot);
+        let second = whole(&slot);
+        assert!(second >= first, "the sequence went back from {first} to {second}");
         writer.join().unwrap();
-        assert_eq!(small.read(0), 3);
+        assert_eq!(whole(&slot), 3);
     });
 }
 
@@ -167,22 +202,56 @@ fn a_write_that_is_given_up_is_never_seen() {
     });
 }
 
-/// Both writers on one slot, two readers with a cut each: what lies at or below the cut is in the slot and in the array.
+/// Both writers on one slot: what lies at or below a cut is in the array and in the slot.
 #[test]
 fn the_cut_never_passes_an_unpublished_change_of_one_slot() {
     check(2, || {
         let small = Small::new(2);
-        let writers: Vec<_> = (0..2)
-            .map(|_| {
-                let small = Arc::clone(&small);
-                thread::spawn(move || small.write(0, &mut small.sequencer.claim().unwrap()))
-            })
-            .collect();
+        let writers = both(&small, [0, 0]);
+        let cut = small.sequencer.safe_cut();
+        let said = small.changed(0);
+        assert!(said >= cut, "cut {cut}, and the array says {said}");
+        assert!(small.read(0) >= said, "the array is ahead of the slot");
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        assert_eq!((small.sequencer.safe_cut(), small.read(0), small.changed(0)), (2, 2, 2));
+    });
+}
+
+/// Each writer on a slot of its own, so that nothing but the bounds connects them: as many numbers are visible as the
+/// cut says, and the cut does not move back.
+#[test]
+fn the_cut_never_passes_an_unpublished_change_of_two_slots() {
+    check(2, || {
+        let small = Small::new(2);
+        let writers = both(&small, [0, 1]);
+        let first = small.sequencer.safe_cut();
+        let cut = small.sequencer.safe_cut();
+        assert!(cut >= first, "the cut moved back from {first} to {cut}");
+        let seen = [small.read(0), small.read(1)];
+        assert_eq!(
+            seen.into_iter().filter(|seq| (1..=cut).contains(seq)).count() as u64,
+            cut,
+            "{seen:?} at {cut}"
+        );
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        assert_eq!(small.sequencer.safe_cut(), 2);
+    });
+}
+
+/// Two writers, and two readers that each take a cut: one may take over the cut that the other has found.
+#[test]
+fn a_cut_that_another_reader_found_is_as_good() {
+    check(1, || {
+        let small = Small::new(2);
+        let writers = both(&small, [0, 1]);
         let look = |small: &Small| {
             let cut = small.sequencer.safe_cut();
-            let said = small.changed(0);
-            assert!(said >= cut, "cut {cut}, and the array says {said}");
-            assert!(small.read(0) >= cut);
+            let seen = [small.changed(0), small.changed(1)];
+            assert_eq!(seen.into_iter().filter(|seq| (1..=cut).contains(seq)).count() as u64, cut);
         };
         let reader = {
             let small = Arc::clone(&small);
@@ -192,42 +261,6 @@ fn the_cut_never_passes_an_unpublished_change_of_one_slot() {
         for thread in writers.into_iter().chain([reader]) {
             thread.join().unwrap();
         }
-        assert_eq!(small.sequencer.safe_cut(), 2);
-    });
-}
-
-/// Each writer on a slot of its own, so that nothing but the bounds connects them: as many numbers are visible as the
-/// cut says. One reader looks twice and finds that the cut does not move back.
-#[test]
-fn the_cut_never_passes_an_unpublished_change_of_two_slots() {
-    check(2, || {
-        let small = Small::new(2);
-        let writers: Vec<_> = (0..2)
-            .map(|slot| {
-                let small = Arc::clone(&small);
-                thread::spawn(move || small.write(slot, &mut small.sequencer.claim().unwrap()))
-            })
-            .collect();
-        let look = |small: &Small| {
-            let cut = small.sequencer.safe_cut();
-            let published =
-                |seqs: [u64; 2]| seqs.into_iter().filter(|seq| (1..=cut).contains(seq)).count() as u64;
-            assert_eq!(published([small.changed(0), small.changed(1)]), cut);
-            assert_eq!(published([small.read(0), small.read(1)]), cut);
-            cut
-        };
-        let reader = {
-            let small = Arc::clone(&small);
-            thread::spawn(move || {
-                look(&small);
-            })
-        };
-        let first = small.sequencer.safe_cut();
-        assert!(look(&small) >= first, "the cut moved back");
-        for thread in writers.into_iter().chain([reader]) {
-            thread.join().unwrap();
-        }
-        assert_eq!(look(&small), 2);
     });
 }
 

@@ -1,5 +1,6 @@
 //! The table against a plain map and the rules written down a second time, step by step, over `Quote` itself.
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::HashMap;
 

@@ -1,5 +1,6 @@
 //! The table through its front door: limits, feeds, and a writer that stands still.
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
