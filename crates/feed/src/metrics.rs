@@ -217,6 +217,30 @@ impl OneFeed {
     }
 }
 
+/// Counts a feed that has no connection, such as a recording: told its counts from time to time, it adds what is new.
+#[derive(Debug)]
+pub struct Reporter {
+    feed: OneFeed,
+    reported: Counted,
+}
+
+impl Reporter {
+    /// A reporter that has told nothing yet.
+    pub fn new(feed: OneFeed) -> Reporter {
+        Reporter { feed, reported: Counted::default() }
+    }
+
+    /// Adds what has come since the last report; `at` is when it was received.
+    pub fn report(&mut self, stats: &Stats, at: Micros) {
+        let now = Counted::of(stats);
+        if now.messages > self.reported.messages {
+            self.feed.last_message.set(at.get() as f64 / 1e6);
+        }
+        self.feed.add(&self.reported, &now);
+        self.reported = now;
+    }
+}
+
 /// One open connection in the gauge.
 #[derive(Debug)]
 pub(crate) struct ConnectedGuard(IntGauge);

@@ -1,3 +1,80 @@
-//! Quotewire.
+//! Quotewire, a real-time market quote push gateway: the binary that wires feeds, table and edge together.
 
-fn main() {}
+mod cli;
+mod config;
+mod demo;
+mod docs;
+mod failure;
+mod feeds;
+mod record;
+mod replay;
+mod serve;
+mod sink;
+mod table_metrics;
+mod tail;
+
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, LogFormat};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(failure) = start_log(&cli) {
+        return fail(&failure);
+    }
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    // `tail` writes through on its own; everything else writes once, at its end.
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    match command {
+        Command::Serve(args) => {
+            drop(out);
+            return serve::run(&args);
+        }
+        Command::Record(args) => {
+            drop(out);
+            return record::run(&args);
+        }
+        Command::Tail(args) => {
+            drop(out);
+            return tail::run(&args);
+        }
+        Command::Replay(args) => replay::run(&args, &mut out)?,
+        Command::CheckConfig { file } => docs::check_config(&file, &mut out)?,
+        Command::Docs { what } => docs::run(what, &mut out)?,
+    }
+    out.flush().map_err(Failure::output)
+}
+
+/// Logs go to stderr. A filter that cannot be read is wrong usage.
+fn start_log(cli: &Cli) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log)
+        .map_err(|error| Failure::usage(format!("--log {:?}: {error}", cli.log)))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    match cli.log_format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "the one line that says why the command failed")]
+fn fail(failure: &Failure) -> ExitCode {
+    let line = failure.to_string();
+    if !line.is_empty() {
+        eprintln!("quotewire: {line}");
+    }
+    ExitCode::from(failure.code())
+}

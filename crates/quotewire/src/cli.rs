@@ -1,0 +1,187 @@
+//! The command line: results go to stdout, everything else to stderr; exit codes are 0 fine, 1 failed, 2 wrong usage
+//! or configuration.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Real-time market quote push gateway: venues' quotes in, changed fields out over Server-Sent Events.
+#[derive(Debug, Parser)]
+#[command(name = "quotewire", version, about, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// What to log: error, warn, info, debug, trace, or filters such as `feed=debug`.
+    #[arg(long, global = true, env = "QUOTEWIRE_LOG", default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+    /// How to log.
+    #[arg(long, global = true, env = "QUOTEWIRE_LOG_FORMAT", default_value = "text", value_enum)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve quotes to clients; without a configuration, the built-in demo.
+    Serve(Serve),
+    /// Run a recording through its venue's decoder and the table.
+    Replay(Replay),
+    /// Record what real venues send into a capture file.
+    Record(Record),
+    /// Follow symbols of a running server, one line of JSON for each event.
+    Tail(Tail),
+    /// Check a configuration file and say what it would do.
+    CheckConfig {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print generated documents.
+    #[command(hide = true)]
+    Docs {
+        #[arg(value_enum)]
+        what: Document,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Document {
+    /// Every metric, as a Markdown table.
+    Metrics,
+    /// The example configuration with every key.
+    Config,
+    /// The help of every command.
+    Commands,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The configuration file (TOML).
+    #[arg(long, short, env = "QUOTEWIRE_CONFIG", value_name = "FILE", conflicts_with = "sim")]
+    pub(crate) config: Option<PathBuf>,
+    /// Serve a synthetic market instead of the demo recordings.
+    #[arg(long)]
+    pub(crate) sim: bool,
+    /// Address for clients; port 0 takes a free one. [default: 127.0.0.1:8080]
+    #[arg(long, env = "QUOTEWIRE_LISTEN", value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Address for operators: metrics and health. [default: 127.0.0.1:9464]
+    #[arg(long, env = "QUOTEWIRE_ADMIN_LISTEN", value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The capture file: plain, gzip or zstd.
+    pub(crate) file: PathBuf,
+    /// Whose messages they are: a preset, as `binance`, `binance_usdm`, `kraken_v2`.
+    #[arg(long, value_name = "VENUE")]
+    pub(crate) venue: String,
+    /// How fast: `max`, or a multiple of the recorded pace such as `1x` or `10x`.
+    #[arg(long, default_value = "max", value_name = "SPEED")]
+    pub(crate) speed: Speed,
+    /// Print the final quotes as JSON lines, sorted by symbol.
+    #[arg(long = "final")]
+    pub(crate) final_quotes: bool,
+    /// Print one last line with what came in and what became of it.
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// The recorded HTTP answers [default: the .rest.gz beside the file].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rest: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// The configuration file with the feeds to record.
+    #[arg(long, short, env = "QUOTEWIRE_CONFIG", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The feed to record, by name, when the configuration has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) feed: Option<String>,
+    /// The capture file to write; the ending .gz or .zst says how it is packed.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Stop after this long, as `30s` or `5m`; without it, at Ctrl-C.
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) duration: Option<std::time::Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    /// What to follow, as COINBASE:BTC-USD.
+    #[arg(required = true, value_name = "SYMBOL")]
+    pub(crate) symbols: Vec<String>,
+    /// The server.
+    #[arg(long, env = "QUOTEWIRE_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub(crate) url: String,
+    /// Only these fields, as `bid,ask,last`.
+    #[arg(long, value_name = "FIELDS")]
+    pub(crate) fields: Option<String>,
+    /// Stop after this many quotes and snapshots.
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub(crate) count: Option<u64>,
+}
+
+/// How fast a recording is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speed {
+    /// As fast as it can be read.
+    Max,
+    /// A multiple of the recorded pace, in thousandths.
+    Times(NonZeroU32),
+}
+
+impl Speed {
+    /// The recorded pace.
+    pub(crate) const RECORDED: Speed = Speed::Times(NonZeroU32::new(1_000).expect("not zero"));
+}
+
+impl std::str::FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Speed, String> {
+        if text == "max" {
+            return Ok(Speed::Max);
+        }
+        let factor = market::Ratio::parse(text.trim_end_matches('x'))
+            .ok()
+            .and_then(|r| r.decimal().checked_mul(market::Decimal::ONE_THOUSAND))
+            .and_then(|d| u32::try_from(d.round().mantissa() / 10_i128.pow(d.round().scale())).ok())
+            .filter(|thousandths| *thousandths <= 1_000_000)
+            .and_then(NonZeroU32::new);
+        factor.map(Speed::Times).ok_or_else(|| "give max, or a multiple from 0.001x to 1000x".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn speeds_are_read() {
+        assert_eq!("max".parse(), Ok(Speed::Max));
+        for (text, thousandths) in
+            [("1x", 1_000), ("0.5", 500), ("10x", 10_000), ("0.001x", 1), ("1000", 1_000_000)]
+        {
+            assert_eq!(text.parse(), Ok(Speed::Times(NonZeroU32::new(thousandths).unwrap())), "{text}");
+        }
+        for bad in ["0x", "fast", "-1x", "1e3", "2000x"] {
+            assert!(bad.parse::<Speed>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The configuration: one TOML file, read raw, checked once, and explained by file, line and column when it is wrong.
+//!
+//! Unknown keys are refused. Durations are text with units. Flags and environment variables override the file; that
+//! happens in `serve`, which owns the flags.
+
+mod checked;
+mod raw;
+
+pub(crate) use checked::{Config, FeedConfig, FeedKind, ReplayConfig};
+
+use std::fmt;
+use std::path::Path;
+
+/// Why a configuration cannot be used. Exit code 2.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ConfigError {
+    file: String,
+    /// Line and column, from 1; absent when the file itself cannot be read.
+    place: Option<(usize, usize)>,
+    what: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.what),
+            None => write!(f, "{}: {}", self.file, self.what),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// What is wrong and where in the text, before the file's name and the line are known.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    at: Option<usize>,
+    what: String,
+}
+
+impl Fault {
+    pub(crate) fn at(span: &std::ops::Range<usize>, what: impl Into<String>) -> Fault {
+        Fault { at: Some(span.start), what: what.into() }
+    }
+}
+
+/// Reads and checks a file.
+pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+        file: file.clone(),
+        place: None,
+        what: format!("cannot be read: {error}"),
+    })?;
+    parse(&text).map_err(|fault| ConfigError {
+        file,
+        place: fault.at.map(|at| place(&text, at)),
+        what: fault.what,
+    })
+}
+
+/// Reads and checks the text of a file.
+pub(crate) fn parse(text: &str) -> Result<Config, Fault> {
+    let raw: raw::File = toml::from_str(text)
+        .map_err(|error| Fault { at: error.span().map(|s| s.start), what: error.message().to_owned() })?;
+    checked::check(raw)
+}
+
+/// Line and column, from 1, of a place in the text; columns count characters.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(at)];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        let fault = parse(text).unwrap_err();
+        let (line, column) = place(text, fault.at.expect("a fault names its place"));
+        format!("{line}:{column}: {}", fault.what)
+    }
+
+    #[test]
+    fn promise_17_a_fault_names_line_and_column() {
+        assert!(fault("[server]\nlisten = 5\n").starts_with("2:10: "));
+        assert!(fault("[server]\nlisetn = \"127.0.0.1:1\"\n").starts_with("2:1: unknown field `lisetn`"));
+        assert!(fault("[server]\nheartbeat = \"10\"\n").starts_with("2:13: "));
+        assert!(fault("[server]\nheartbeat = \"11s\"\n").contains("at most 10s"));
+        assert!(fault("[[feeds]]\nkind = \"nope\"\n").starts_with("2:8: unknown feed kind"));
+        assert!(fault("[[feeds]]\nkind = \"sim\"\nws_url = \"ws://127.0.0.1:1\"\n").starts_with("3:10: "));
+        assert!(
+            fault("[[feeds]]\nkind = \"binance\"\nsymbols = [\"BTC-USDT\"]\nws_url = \"ws://example.org\"\n")
+                .contains("loopback")
+        );
+        assert!(fault("[[feeds]]\nkind = \"binance\"\n").contains("symbols"));
+        assert!(fault("[server]\ncors_origins = [\"*\"]\n").starts_with("2:16: "));
+        assert!(fault("[[feeds]]\nkind=\"sim\"\n[[feeds]]\nkind=\"sim\"\n").contains("name"));
+        assert!(fault("é = 1\n").starts_with("1:1: "));
+        assert!(fault("[server\n").starts_with("1:"));
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults() {
+        let config = parse("").unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert!(config.feeds.is_empty());
+    }
+
+    #[test]
+    fn the_example_says_what_the_defaults_are() {
+        let example = parse(include_str!("../quotewire.example.toml")).unwrap();
+        let defaults = parse("").unwrap();
+        assert_eq!(format!("{:?}", Config { feeds: Vec::new(), ..example }), format!("{defaults:?}"));
+    }
+}

@@ -1,0 +1,409 @@
+//! The configuration as checked values.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::{Fault, raw};
+use crate::cli::Speed;
+use crate::feeds::{KINDS, preset};
+
+/// What the file says, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: SocketAddr,
+    pub(crate) edge: edge::Config,
+    /// Most symbols in the table.
+    pub(crate) symbols_max: usize,
+    pub(crate) feeds: Vec<FeedConfig>,
+}
+
+/// One feed.
+#[derive(Clone, Debug)]
+pub(crate) struct FeedConfig {
+    /// Unique; in logs, metrics and `/v1/feeds`.
+    pub(crate) name: String,
+    pub(crate) kind: FeedKind,
+}
+
+/// What kind of feed, with what it needs.
+#[derive(Clone, Debug)]
+pub(crate) enum FeedKind {
+    /// A real venue over WebSocket.
+    Venue {
+        /// The preset: a feed kind with its variant, as `binance_usdm`.
+        preset: &'static str,
+        /// Another canonical venue name.
+        venue: Option<String>,
+        symbols: Vec<String>,
+        ws_url: Option<String>,
+        rest_url: Option<String>,
+        stale_after: Option<Duration>,
+    },
+    /// A recording.
+    Replay(ReplayConfig),
+    /// A synthetic market.
+    Sim(Box<feed_sim::Settings>),
+}
+
+/// A recording to play.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplayConfig {
+    pub(crate) file: String,
+    pub(crate) rest: Option<String>,
+    pub(crate) preset: &'static str,
+    pub(crate) speed: Speed,
+    pub(crate) looped: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            admin_listen: ([127, 0, 0, 1], 9464).into(),
+            edge: edge::Config::default(),
+            symbols_max: SYMBOLS_DEFAULT,
+            feeds: Vec::new(),
+        }
+    }
+}
+
+/// Most symbols of a table: 2^20 of them take about 1.2 GB.
+const SYMBOLS_MAX: usize = 1 << 20;
+/// Symbols of a table unless the file says otherwise.
+const SYMBOLS_DEFAULT: usize = 16_384;
+
+pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
+    let Config { listen, admin_listen, edge: defaults, symbols_max, .. } = Config::default();
+    let limits = &defaults.limits;
+    let cors_span = raw.server.cors_origins.as_ref().map_or(0..0, Spanned::span);
+    let origins = raw.server.cors_origins.map(Spanned::into_inner).unwrap_or_default();
+    let cors = edge::Cors::new(&origins, raw.server.cors_credentials.unwrap_or(false))
+        .map_err(|error| Fault::at(&cors_span, error.to_string()))?;
+    let heartbeat = duration(
+        raw.server.heartbeat,
+        defaults.heartbeat,
+        Duration::from_millis(100)..Duration::from_secs(10),
+    )?;
+    let stall = duration(raw.limits.stall, limits.stall, Duration::from_secs(1)..Duration::from_secs(300))?;
+    let edge = edge::Config {
+        cors,
+        heartbeat,
+        limits: edge::Limits {
+            connections: count(raw.limits.connections, limits.connections, 1..1_000_000)?,
+            streams: count(raw.limits.streams, limits.streams, 1..1_000_000)?,
+            symbols_per_stream: count(raw.limits.symbols_per_stream, limits.symbols_per_stream, 1..100_000)?,
+            head_bytes: count(raw.limits.head_bytes, limits.head_bytes, 8_192..1_048_576)?,
+            head_timeout: duration(
+                raw.limits.head_timeout,
+                limits.head_timeout,
+                Duration::from_millis(100)..Duration::from_secs(120),
+            )?,
+            stall,
+            ..defaults.limits
+        },
+        ..defaults
+    };
+    let mut feeds: Vec<FeedConfig> = Vec::with_capacity(raw.feeds.len());
+    for raw_feed in raw.feeds {
+        let span = raw_feed.name.as_ref().map_or_else(|| raw_feed.kind.span(), Spanned::span);
+        let checked = feed(raw_feed)?;
+        if feeds.iter().any(|other| other.name == checked.name) {
+            let what = format!("two feeds are called {:?}; give this one a name of its own", checked.name);
+            return Err(Fault::at(&span, what));
+        }
+        feeds.push(checked);
+    }
+    Ok(Config {
+        listen: address(raw.server.listen, listen)?,
+        admin_listen: address(raw.admin.listen, admin_listen)?,
+        edge,
+        symbols_max: count(raw.limits.symbols, symbols_max, 1..SYMBOLS_MAX)?,
+        feeds,
+    })
+}
+
+fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
+    let kind_span = raw.kind.span();
+    let kind = raw.kind.get_ref().as_str();
+    if !KINDS.contains(&kind) {
+        let what = format!("unknown feed kind {kind:?}; there are {}", KINDS.join(", "));
+        return Err(Fault::at(&kind_span, what));
+    }
+    let foreign = |keys: &[(&str, Option<Range<usize>>)]| -> Result<(), Fault> {
+        match keys.iter().find_map(|(key, span)| span.clone().map(|s| (key, s))) {
+            Some((key, span)) => Err(Fault::at(&span, format!("a feed of kind {kind:?} has no {key:?}"))),
+            None => Ok(()),
+        }
+    };
+    let span = |value: &Option<Spanned<String>>| value.as_ref().map(Spanned::span);
+    let venue_keys = [
+        ("venue", span(&raw.venue)),
+        ("ws_url", span(&raw.ws_url)),
+        ("rest_url", span(&raw.rest_url)),
+        ("stale_after", span(&raw.stale_after)),
+    ];
+    let replay_keys = [
+        ("file", span(&raw.file)),
+        ("rest", span(&raw.rest)),
+        ("preset", span(&raw.preset)),
+        ("speed", span(&raw.speed)),
+        ("loop", raw.looped.as_ref().map(Spanned::span)),
+    ];
+    let sim_keys = [
+        ("rate", raw.rate.as_ref().map(Spanned::span)),
+        ("seed", raw.seed.as_ref().map(Spanned::span)),
+        ("zipf", raw.zipf.as_ref().map(Spanned::span)),
+        ("tick", span(&raw.tick)),
+        ("spread", raw.spread.as_ref().map(Spanned::span)),
+        ("trades", raw.trades.as_ref().map(Spanned::span)),
+        ("bursts", raw.bursts.as_ref().map(Spanned::span)),
+    ];
+    let market_key = [("market", span(&raw.market))];
+    let version_key = [("version", span(&raw.version))];
+    let name = match &raw.name {
+        Some(name) => checked_name(name)?,
+        None => kind.to_owned(),
+    };
+    if kind != "binance" {
+        foreign(&market_key)?;
+    }
+    if kind != "kraken" {
+        foreign(&version_key)?;
+    }
+    let kind = match kind {
+        "sim" => {
+            foreign(&venue_keys[1..])?;
+            foreign(&replay_keys)?;
+            FeedKind::Sim(Box::new(sim(raw)?))
+        }
+        "replay" => {
+            foreign(&venue_keys)?;
+            foreign(&sim_keys)?;
+            if let Some(symbols) = &raw.symbols {
+                return Err(Fault::at(
+                    &symbols.span(),
+                    "a recording plays the symbols it holds; leave out \"symbols\"",
+                ));
+            }
+            FeedKind::Replay(replay(raw, &kind_span)?)
+        }
+        _ => {
+            foreign(&replay_keys)?;
+            foreign(&sim_keys)?;
+            venue(raw, &kind_span)?
+        }
+    };
+    Ok(FeedConfig { name, kind })
+}
+
+fn checked_name(name: &Spanned<String>) -> Result<String, Fault> {
+    let text = name.get_ref();
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if text.is_empty() || text.len() > 32 || !text.bytes().all(good) {
+        return Err(Fault::at(&name.span(), "a feed's name has 1 to 32 letters, digits, - or _"));
+    }
+    Ok(text.clone())
+}
+
+fn venue(raw: raw::Feed, kind_span: &Range<usize>) -> Result<FeedKind, Fault> {
+    let kind = raw.kind.get_ref().as_str();
+    let variant = raw.market.as_ref().or(raw.version.as_ref());
+    let wanted = match variant.map(|v| v.get_ref().as_str()) {
+        None | Some("spot") if kind == "binance" => "binance".to_owned(),
+        None | Some("v2") if kind == "kraken" => "kraken_v2".to_owned(),
+        Some("v1") if kind == "kraken" => "kraken".to_owned(),
+        Some(variant) => format!("{kind}_{variant}"),
+        None => kind.to_owned(),
+    };
+    let Some(preset) = preset(&wanted) else {
+        let span = variant.map_or_else(|| kind_span.clone(), Spanned::span);
+        let choice = if kind == "kraken" { "v2 or v1" } else { "spot, us, usdm or coinm" };
+        return Err(Fault::at(&span, format!("{kind} has no such variant; there are {choice}")));
+    };
+    let (symbols, span) = match raw.symbols {
+        None => {
+            return Err(Fault::at(kind_span, "say which symbols: symbols = [\"BTC-USD\"], or \"*\" for all"));
+        }
+        Some(symbols) => (symbols.get_ref().clone(), symbols.span()),
+    };
+    let symbols = match symbols {
+        raw::Symbols::List(names) if names.is_empty() => {
+            return Err(Fault::at(&span, "the list of symbols is empty"));
+        }
+        raw::Symbols::List(names) => names,
+        raw::Symbols::One(name) => vec![name],
+        raw::Symbols::Count(_) => {
+            return Err(Fault::at(&span, "a real venue's symbols are names, not a number"));
+        }
+    };
+    let stale_span = raw.stale_after.as_ref().map(Spanned::span);
+    let stale_after = match stale_span {
+        None => None,
+        Some(_) => Some(duration(
+            raw.stale_after,
+            Duration::ZERO,
+            Duration::from_millis(100)..Duration::from_secs(3_600),
+        )?),
+    };
+    Ok(FeedKind::Venue {
+        preset,
+        venue: raw.venue.as_ref().map(checked_venue).transpose()?,
+        symbols,
+        ws_url: url(raw.ws_url, "wss://", "ws://")?,
+        rest_url: url(raw.rest_url, "https://", "http://")?,
+        stale_after,
+    })
+}
+
+fn checked_venue(venue: &Spanned<String>) -> Result<String, Fault> {
+    let symbol = market::Symbol::of_venue(venue.get_ref(), "X")
+        .map_err(|error| Fault::at(&venue.span(), error.to_string()))?;
+    Ok(symbol.venue().unwrap_or_default().to_owned())
+}
+
+/// An endpoint: encrypted, or plain to this machine only.
+fn url(url: Option<Spanned<String>>, secure: &str, plain: &str) -> Result<Option<String>, Fault> {
+    let Some(url) = url else { return Ok(None) };
+    let span = url.span();
+    let text = url.into_inner();
+    if let Some(rest) = text.strip_prefix(plain) {
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let loopback = host == "localhost"
+            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if !loopback {
+            return Err(Fault::at(
+                &span,
+                format!("{plain} is only taken for a loopback address; use {secure}"),
+            ));
+        }
+    } else if !text.starts_with(secure) {
+        return Err(Fault::at(&span, format!("the address must begin with {secure}")));
+    }
+    Ok(Some(text.trim_end_matches('/').to_owned()))
+}
+
+fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<ReplayConfig, Fault> {
+    let Some(file) = raw.file else {
+        return Err(Fault::at(kind_span, "say which recording: file = \"path.cap.gz\""));
+    };
+    let Some(wanted) = raw.preset else {
+        return Err(Fault::at(kind_span, "say whose messages it holds: preset = \"binance\""));
+    };
+    let Some(preset) = preset(wanted.get_ref()) else {
+        let what = format!("unknown preset; there are {}", crate::feeds::PRESETS.join(", "));
+        return Err(Fault::at(&wanted.span(), what));
+    };
+    let speed = match raw.speed {
+        None => Speed::RECORDED,
+        Some(speed) => speed.get_ref().parse().map_err(|what: String| Fault::at(&speed.span(), what))?,
+    };
+    let looped = raw.looped.as_ref().is_some_and(|l| *l.get_ref());
+    if looped && speed == Speed::Max {
+        let span = raw.looped.map_or_else(|| kind_span.clone(), |l| l.span());
+        return Err(Fault::at(
+            &span,
+            "a loop at speed \"max\" would never rest; give a multiple such as \"10x\"",
+        ));
+    }
+    Ok(ReplayConfig {
+        file: file.into_inner(),
+        rest: raw.rest.map(Spanned::into_inner),
+        preset,
+        speed,
+        looped,
+    })
+}
+
+fn sim(raw: raw::Feed) -> Result<feed_sim::Settings, Fault> {
+    let kind_span = raw.kind.span();
+    let mut settings = feed_sim::Settings::default();
+    if let Some(venue) = &raw.venue {
+        settings.venue = checked_venue(venue)?;
+    }
+    // Each key is checked by itself, so that a fault names its place.
+    let mut set = |span: Option<Range<usize>>, change: &mut dyn FnMut(&mut feed_sim::Settings)| {
+        change(&mut settings);
+        settings
+            .check()
+            .map_err(|error| Fault::at(&span.unwrap_or_else(|| kind_span.clone()), error.to_string()))
+    };
+    if let Some(symbols) = raw.symbols {
+        let span = symbols.span();
+        let symbols = match symbols.into_inner() {
+            raw::Symbols::Count(n) => feed_sim::Symbols::Count(n),
+            raw::Symbols::List(names) => feed_sim::Symbols::Names(names),
+            raw::Symbols::One(name) => feed_sim::Symbols::Names(vec![name]),
+        };
+        set(Some(span), &mut |s| s.symbols = symbols.clone())?;
+    }
+    if let Some(rate) = raw.rate {
+        set(Some(rate.span()), &mut |s| s.rate = *rate.get_ref())?;
+    }
+    if let Some(seed) = raw.seed {
+        set(Some(seed.span()), &mut |s| s.seed = *seed.get_ref())?;
+    }
+    if let Some(zipf) = raw.zipf {
+        set(Some(zipf.span()), &mut |s| s.zipf = *zipf.get_ref())?;
+    }
+    if let Some(tick) = raw.tick {
+        let value =
+            market::Price::parse(tick.get_ref()).map_err(|e| Fault::at(&tick.span(), e.to_string()))?;
+        set(Some(tick.span()), &mut |s| s.tick = value)?;
+    }
+    if let Some(spread) = raw.spread {
+        set(Some(spread.span()), &mut |s| s.spread = *spread.get_ref())?;
+    }
+    if let Some(trades) = raw.trades {
+        set(Some(trades.span()), &mut |s| s.trades = *trades.get_ref())?;
+    }
+    if let Some(bursts) = raw.bursts {
+        let span = bursts.span();
+        let raw::Bursts { factor, every, lasting } = bursts.into_inner();
+        let range = Duration::from_millis(1)..Duration::from_secs(86_400);
+        let every = duration(Some(every), Duration::ZERO, range.clone())?;
+        let lasting = duration(Some(lasting), Duration::ZERO, range)?;
+        set(Some(span), &mut |s| s.bursts = Some(feed_sim::Bursts { factor, every, lasting }))?;
+    }
+    Ok(settings)
+}
+
+fn address(text: Option<Spanned<String>>, default: SocketAddr) -> Result<SocketAddr, Fault> {
+    match text {
+        None => Ok(default),
+        Some(text) => text
+            .get_ref()
+            .parse()
+            .map_err(|_| Fault::at(&text.span(), "an address looks like 127.0.0.1:8080 or [::1]:8080")),
+    }
+}
+
+fn count(number: Option<Spanned<usize>>, default: usize, range: Range<usize>) -> Result<usize, Fault> {
+    match number {
+        None => Ok(default),
+        Some(n) if *n.get_ref() >= range.start && *n.get_ref() <= range.end => Ok(*n.get_ref()),
+        Some(n) => Err(Fault::at(&n.span(), format!("from {} to {}", range.start, range.end))),
+    }
+}
+
+fn duration(
+    text: Option<Spanned<String>>,
+    default: Duration,
+    range: Range<Duration>,
+) -> Result<Duration, Fault> {
+    let Some(text) = text else { return Ok(default) };
+    let span = text.span();
+    let parsed = humantime::parse_duration(text.get_ref())
+        .map_err(|error| Fault::at(&span, format!("a duration needs a unit, as 500ms or 5s: {error}")))?;
+    if parsed < range.start {
+        return Err(Fault::at(&span, format!("at least {}", humantime::format_duration(range.start))));
+    }
+    if parsed > range.end {
+        return Err(Fault::at(&span, format!("at most {}", humantime::format_duration(range.end))));
+    }
+    Ok(parsed)
+}

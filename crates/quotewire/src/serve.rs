@@ -1,0 +1,193 @@
+//! `quotewire serve`: feeds, table and edge wired together, and the order in which they start and stop.
+//!
+//! Start: configuration, table, listening sockets (so that a taken port stops the start before anything else runs),
+//! feeds, edge. Stop: the edge says goodbye first, then the feeds stop; a second signal ends the process at once.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use edge::Edge;
+use market::{Clock, RealClock};
+use prometheus::Registry;
+use table::{FeedInfo, Table};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli;
+use crate::config::{self, Config, FeedConfig, FeedKind};
+use crate::failure::Failure;
+use crate::feeds::{self, Source};
+use crate::sink::{PublishTime, TableSink};
+use crate::table_metrics::TableMetrics;
+
+/// Runs the command until a signal ends it.
+pub(crate) fn run(args: &cli::Serve) -> Result<(), Failure> {
+    let (config, sources) = settings(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("the runtime cannot start: {error}")))?;
+    let served = runtime.block_on(serve(config, sources));
+    // Whatever still blocks (a catalogue on its way) is not waited for.
+    runtime.shutdown_background();
+    served
+}
+
+/// The configuration in force: the file, overridden by flags and environment, or the demo, or a synthetic market.
+fn settings(args: &cli::Serve) -> Result<(Config, Vec<Source>), Failure> {
+    let mut config = match &args.config {
+        Some(path) => config::load(path)?,
+        None => Config::default(),
+    };
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    if let Some(listen) = args.admin_listen {
+        config.admin_listen = listen;
+    }
+    let sources = if args.sim {
+        vec![Source::Configured(FeedConfig { name: "sim".to_owned(), kind: FeedKind::Sim(Box::default()) })]
+    } else if args.config.is_none() {
+        crate::demo::RECORDINGS.into_iter().map(Source::Demo).collect()
+    } else {
+        std::mem::take(&mut config.feeds).into_iter().map(Source::Configured).collect()
+    };
+    Ok((config, sources))
+}
+
+/// A registry with every series that `serve` has, for the generated catalogue.
+pub(crate) fn registry_for_docs() -> Result<Registry, Failure> {
+    let registry = Registry::new();
+    let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+    let table = Table::new(table::Config { symbols: 1, ..table::Config::default() });
+    Edge::new(edge::Config::default(), Arc::clone(&table), clock, registry.clone()).map_err(series)?;
+    let metrics = feeds::Metrics::new(&registry).map_err(series)?;
+    metrics.show_every_series();
+    let info = FeedInfo {
+        name: "example".to_owned(),
+        venue: "EXAMPLE".to_owned(),
+        kind: "sim".to_owned(),
+        mode: table::FeedMode::Live,
+    };
+    table.add_feed(info).map_err(|error| Failure::failed(error.to_string()))?;
+    TableMetrics::register(&table, &registry).map_err(series)?;
+    Ok(registry)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
+fn series(error: prometheus::Error) -> Failure {
+    Failure::failed(format!("metrics: {error}"))
+}
+
+async fn serve(config: Config, sources: Vec<Source>) -> Result<(), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+    let registry = Registry::new();
+    // The start time tells one life of the table from the next, across restarts and across machines.
+    let epoch = u64::try_from(clock.now().get()).unwrap_or(1);
+    let table = Table::new(table::Config { symbols: config.symbols_max, epoch, ..table::Config::default() });
+    let limits = config.edge.limits.clone();
+    let edge =
+        Edge::new(config.edge, Arc::clone(&table), Arc::clone(&clock), registry.clone()).map_err(series)?;
+    TableMetrics::register(&table, &registry).map_err(series)?;
+    let metrics = feeds::Metrics::new(&registry).map_err(series)?;
+
+    let listener = bind(config.listen, &limits)?;
+    let admin_listener = bind(config.admin_listen, &limits)?;
+    let address = local(&listener)?;
+    let admin_address = local(&admin_listener)?;
+
+    let stop_edge = CancellationToken::new();
+    let stop_feeds = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    if sources.is_empty() {
+        tracing::warn!("the configuration has no feeds: nothing will be served");
+    }
+    for source in sources {
+        let feed = table.add_feed(source.info()).map_err(|error| Failure::usage(error.to_string()))?;
+        let mut sink = || {
+            let time = PublishTime::Clock(Arc::clone(&clock));
+            TableSink::new(&table, feed, time, Some(edge.notifier()))
+                .map_err(|error| Failure::usage(error.to_string()))
+        };
+        tasks.spawn(feeds::start(source, &mut sink, &clock, &metrics, &stop_feeds)?);
+    }
+    let admin = {
+        let (edge, stop) = (edge.clone(), stop_feeds.clone());
+        tokio::spawn(async move { edge.serve_admin(admin_listener, stop).await })
+    };
+    let mut public = {
+        let (edge, stop) = (edge.clone(), stop_edge.clone());
+        tokio::spawn(async move { edge.serve(listener, stop).await })
+    };
+    say_ready(address, admin_address);
+
+    let mut ended = None;
+    let mut broken = None;
+    tokio::select! {
+        signal = signal() => tracing::info!(signal, "stopping: saying goodbye to clients"),
+        // The edge only ends when told to: this is a fault of our own, and it must not go unseen.
+        fault = &mut public => ended = Some(fault),
+        fault = first_fault(&mut tasks) => broken = Some(fault),
+    }
+    stop_edge.cancel();
+    let finish = async {
+        let public = match ended {
+            Some(ended) => ended,
+            None => (&mut public).await,
+        };
+        stop_feeds.cancel();
+        while tasks.join_next().await.is_some() {}
+        // The admin listener goes last: an operator can watch the others stop.
+        let _ = admin.await;
+        public.map_err(|fault| Failure::failed(format!("the edge failed: {fault}")))?;
+        broken.map_or(Ok(()), Err)
+    };
+    tokio::select! {
+        done = finish => done,
+        signal = signal() => Err(Failure::failed(format!("{signal} again: stopped without waiting"))),
+    }
+}
+
+/// Waits for a feed that broke by a fault of our own. Feeds that end in good order are none of our business here.
+async fn first_fault(tasks: &mut JoinSet<Result<(), Failure>>) -> Failure {
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => return failure,
+            Err(panic) => return Failure::failed(format!("a feed broke: {panic}")),
+        }
+    }
+    std::future::pending().await
+}
+
+fn bind(address: SocketAddr, limits: &edge::Limits) -> Result<TcpListener, Failure> {
+    edge::bind(address, limits)
+        .map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(|error| Failure::failed(format!("listening socket: {error}")))
+}
+
+/// The two lines that scripts wait for.
+#[expect(clippy::print_stderr, reason = "part of the command's contract, whatever the log filter says")]
+fn say_ready(address: SocketAddr, admin_address: SocketAddr) {
+    eprintln!("listening on http://{address}");
+    eprintln!("admin on http://{admin_address}");
+}
+
+/// Waits for a signal to stop, and names it.
+pub(crate) async fn signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without handlers the default action ends the process, which is the best that is left.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}

@@ -1,0 +1,120 @@
+//! The feeds' way into the table: the only place where the two meet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use edge::Notifier;
+use feed::{Outcome, Sink, SymbolRef};
+use market::{Clock, Micros, Reason, Status, Symbol, Update};
+use table::{Applied, FeedId, SymbolId, Table, Writer};
+
+/// What time a change is published at.
+#[derive(Clone, Debug)]
+pub(crate) enum PublishTime {
+    /// The clock's.
+    Clock(Arc<dyn Clock>),
+    /// The receive time of the update: a recording gives the same bytes every time.
+    Received,
+}
+
+/// Applies updates to the table and tells the edge.
+#[derive(Debug)]
+pub(crate) struct TableSink {
+    table: Arc<Table>,
+    writer: Writer,
+    feed: FeedId,
+    time: PublishTime,
+    /// Latest receive time, for status changes when publishing by receive time.
+    latest: Micros,
+    notifier: Option<Notifier>,
+    symbols: Vec<SymbolId>,
+    refs: HashMap<SymbolId, SymbolRef>,
+}
+
+impl TableSink {
+    /// A sink for one feed.
+    ///
+    /// # Errors
+    /// When the table has no room for another writer.
+    pub(crate) fn new(
+        table: &Arc<Table>,
+        feed: FeedId,
+        time: PublishTime,
+        notifier: Option<Notifier>,
+    ) -> Result<TableSink, table::TooManyWriters> {
+        Ok(TableSink {
+            table: Arc::clone(table),
+            writer: table.writer()?,
+            feed,
+            time,
+            latest: Micros(0),
+            notifier,
+            symbols: Vec::new(),
+            refs: HashMap::new(),
+        })
+    }
+
+    /// The table's id of a symbol that was interned here.
+    pub(crate) fn id(&self, symbol: SymbolRef) -> Option<SymbolId> {
+        self.symbols.get(symbol.0 as usize).copied()
+    }
+
+    fn now(&self) -> Micros {
+        match &self.time {
+            PublishTime::Clock(clock) => clock.now(),
+            PublishTime::Received => self.latest,
+        }
+    }
+
+    fn notify(&self) {
+        if let Some(notifier) = &self.notifier {
+            notifier.changed();
+        }
+    }
+}
+
+impl Sink for TableSink {
+    fn intern(&mut self, symbol: &Symbol) -> Option<SymbolRef> {
+        let id = self.table.intern(symbol).ok()?;
+        if let Some(known) = self.refs.get(&id) {
+            return Some(*known);
+        }
+        let known = SymbolRef(u32::try_from(self.symbols.len()).ok()?);
+        self.symbols.push(id);
+        self.refs.insert(id, known);
+        // Nothing is live until its feed says so: until then a client sees that we are waiting.
+        if self.table.read(id).status == Status::Unknown {
+            self.writer.set_status(id, Status::Connecting, Reason::NotConnected, self.now());
+            self.notify();
+        }
+        Some(known)
+    }
+
+    fn update(&mut self, symbol: SymbolRef, update: &Update) -> Outcome {
+        // A reference that this sink did not give out leads nowhere, like an old update.
+        let Some(id) = self.id(symbol) else { return Outcome::Older };
+        self.latest = self.latest.max(update.ts_recv);
+        match self.writer.apply(id, update, self.now()) {
+            Applied::Changed { .. } => {
+                self.notify();
+                Outcome::Changed
+            }
+            Applied::Unchanged => Outcome::Unchanged,
+            Applied::Older => Outcome::Older,
+        }
+    }
+
+    fn feed_status(&mut self, status: Status, reason: Reason, symbols: &[SymbolRef]) {
+        let now = self.now();
+        if matches!(status, Status::Stale | Status::Suspect | Status::Connecting) {
+            for &symbol in symbols {
+                let Some(id) = self.id(symbol) else { continue };
+                if self.table.read(id).status == Status::Live {
+                    self.writer.set_status(id, status, reason, now);
+                }
+            }
+        }
+        self.writer.set_feed_status(self.feed, status, reason, now);
+        self.notify();
+    }
+}
