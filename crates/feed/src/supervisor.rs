@@ -1,7 +1,7 @@
 //! Keeps one configured feed alive: catalogue, connections, status.
 //!
 //! [`spawn`] starts one task a feed. It fetches the catalogue until it has it, makes all wanted symbols known, splits
-//! them over connections, and runs each connection for ever ([`line`]). What a feed is told of is told at once:
+//! them over connections, and runs each connection for ever. What happens is told at once:
 //!
 //! | moment | feed | its symbols |
 //! |---|---|---|

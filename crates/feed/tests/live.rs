@@ -254,6 +254,28 @@ async fn a_catalogue_that_fails_is_asked_again() {
     assert_eq!(running.metric(r#"catalogue_failures_total{feed="toy"}"#), 4.0);
 }
 
+/// The clock is paused and jumps to the next timer whenever nothing else is left to do.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_the_venue_asks_for_is_kept() {
+    let busy = HttpAnswer {
+        headers: vec![("retry-after".to_owned(), "70".to_owned())],
+        ..HttpAnswer::of_status("/symbols", 429)
+    };
+    let script = Script::new([bid("BTCUSD", "1")])
+        .rest([busy, catalogue(&["BTCUSD"])])
+        .fault(1..=1, Fault::RefuseFor(429, 50));
+    let venue = Venue::start(script).await;
+    let start = tokio::time::Instant::now();
+    let running = Running::start(Toy::at(&venue), settings());
+    venue.wait_asked(1).await;
+    // 70 seconds for the catalogue and 50 for the handshake. Not through the waits of the test kit, whose patience is
+    // shorter and runs on the same clock.
+    while running.sink.look(|seen| seen.status("TOY:BTC-USD").0) != Status::Live {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!((120..140).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+}
+
 #[tokio::test]
 async fn everything_is_recorded_both_ways() {
     let folder = tempfile::tempdir().unwrap();

@@ -147,6 +147,8 @@ pub enum Fault {
     ResetAtOnce,
     /// The handshake is answered with this HTTP status (403, 429, 503).
     Refuse(u16),
+    /// The same with a `retry-after` header of that many seconds.
+    RefuseFor(u16, u64),
     /// The handshake is read and never answered.
     NoHandshake,
     /// The handshake is answered only after this long.

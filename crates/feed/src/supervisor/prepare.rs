@@ -57,6 +57,7 @@ async fn catalogue(feed: &Feed) -> Result<Instruments, End> {
         let Some(fetched) = feed.stop.run_until_cancelled(attempt).await else {
             return Err(End::of(Cause::Stopped, ""));
         };
+        asked_for = Duration::ZERO;
         let why = match fetched {
             Ok(answers) => {
                 if let Some(recorder) = &feed.settings.recording {

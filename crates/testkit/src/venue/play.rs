@@ -43,8 +43,13 @@ async fn handshake(mut stream: TcpStream, stage: &Stage, number: usize) -> Optio
     stage.note(number, |connection| connection.target = target_of(&head).to_owned());
     for fault in faults {
         match fault {
-            Fault::Refuse(status) => {
-                let text = format!("HTTP/1.1 {status} .\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            Fault::Refuse(status) | Fault::RefuseFor(status, _) => {
+                let wait = match fault {
+                    Fault::RefuseFor(_, seconds) => format!("retry-after: {seconds}\r\n"),
+                    _ => String::new(),
+                };
+                let text =
+                    format!("HTTP/1.1 {status} .\r\n{wait}content-length: 0\r\nconnection: close\r\n\r\n");
                 let _ = stream.write_all(text.as_bytes()).await;
                 return None;
             }
