@@ -81,8 +81,8 @@ impl BinanceDecoder {
         &mut self.heard[place]
     }
 
-    /// The top of book. `None` for a number stands for "no number": the message is dropped whole, because half a top
-    /// would be a top that never was.
+    /// The top of book. With one number that cannot be kept the message is dropped whole, because half a top would be a
+    /// top that never was.
     #[inline]
     fn top(&mut self, symbol: &str, numbers: [Exactly; 4], about: About, ts_recv: Micros, batch: &mut Batch) {
         let [Ok(bid), Ok(bid_size), Ok(ask), Ok(ask_size)] = numbers else {
@@ -186,11 +186,11 @@ impl BinanceDecoder {
         ts_recv: Micros,
         batch: &mut Batch,
     ) -> Result<&'static str, DecodeError> {
-        let Event { e, bid_size, ask_size } = parse(text)?;
+        let Event { e, u } = parse(text)?;
         let kind = match e.as_deref() {
             Some(kind) => kind,
             // Spot's best bid and ask carry no event type.
-            None if name.ends_with("bookTicker") || (bid_size.is_some() && ask_size.is_some()) => "bookTicker",
+            None if name.ends_with("bookTicker") || u.is_some() => "bookTicker",
             None => "",
         };
         match kind {

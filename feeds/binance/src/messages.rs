@@ -41,10 +41,7 @@ pub(crate) struct Wrapped<T> {
 pub(crate) struct Event<'a> {
     #[serde(borrow)]
     pub(crate) e: Option<Text<'a>>,
-    #[serde(rename = "B")]
-    pub(crate) bid_size: Option<IgnoredAny>,
-    #[serde(rename = "A")]
-    pub(crate) ask_size: Option<IgnoredAny>,
+    pub(crate) u: Option<IgnoredAny>,
 }
 
 /// `bookTicker`

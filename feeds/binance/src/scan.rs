@@ -24,11 +24,13 @@ pub(crate) struct BookTicker<'a> {
 /// The name of the stream and the place behind `"data":`, when the text is a message of a combined stream in the form
 /// in which the venue writes it.
 pub(crate) fn stream(text: &str) -> Option<(&str, usize)> {
-    const HEAD: &str = "{\"stream\":\"";
-    const DATA: &str = "\",\"data\":";
-    let rest = text.strip_prefix(HEAD)?;
-    let end = rest.bytes().position(|byte| byte == b'"' || byte == b'\\')?;
-    rest[end..].starts_with(DATA).then_some((&rest[..end], HEAD.len() + end + DATA.len()))
+    const HEAD: &str = "{\"stream\":";
+    const DATA: &str = ",\"data\":";
+    if !text.starts_with(HEAD) {
+        return None;
+    }
+    let (name, end) = string(text, HEAD.len())?;
+    text[end..].starts_with(DATA).then_some((name, end + DATA.len()))
 }
 
 /// Reads a `bookTicker` message; `None` when the text has any other shape.
@@ -44,35 +46,47 @@ pub(crate) fn book_ticker(text: &str) -> Option<BookTicker<'_>> {
     }
     let (mut update_id, mut symbol, mut transacted, mut event) = (None, None, None, None);
     let (mut bid, mut bid_size, mut ask, mut ask_size) = (None, None, None, None);
+    let mut seen = 0_u64;
     loop {
         // The first pass skips the brace, later ones a comma.
         at += 1;
-        let (key, colon) = string(text, at)?;
-        if bytes.get(colon) != Some(&b':') {
-            return None;
+        // All keys that matter are one letter long; 0 stands for any other.
+        let (key, value) = match bytes.get(at..at + 4)? {
+            [b'"', letter, b'"', b':'] if letter.is_ascii_alphabetic() => (*letter, at + 4),
+            _ => match string(text, at)? {
+                (_, colon) if bytes.get(colon) == Some(&b':') => (0, colon + 1),
+                _ => return None,
+            },
+        };
+        if key != 0 {
+            // A key that stands twice: the parser refuses it. Letters differ in their low six bits.
+            let bit = 1 << (key & 63);
+            if seen & bit != 0 {
+                return None;
+            }
+            seen |= bit;
         }
-        let value = colon + 1;
         if bytes.get(value) == Some(&b'"') {
             let (words, after) = string(text, value)?;
             at = after;
             match key {
-                "b" => bid = Some(words),
-                "B" => bid_size = Some(words),
-                "a" => ask = Some(words),
-                "A" => ask_size = Some(words),
-                "s" => symbol = Some(words),
-                "e" if words != "bookTicker" => return None,
-                "u" | "T" | "E" => return None,
+                b'b' => bid = Some(words),
+                b'B' => bid_size = Some(words),
+                b'a' => ask = Some(words),
+                b'A' => ask_size = Some(words),
+                b's' => symbol = Some(words),
+                b'e' if words != "bookTicker" => return None,
+                b'u' | b'T' | b'E' => return None,
                 _ => {}
             }
         } else {
             let (number, after) = whole(bytes, value)?;
             at = after;
             match key {
-                "u" => update_id = Some(number),
-                "T" => transacted = Some(number),
-                "E" => event = Some(number),
-                "b" | "B" | "a" | "A" | "s" | "e" => return None,
+                b'u' => update_id = Some(number),
+                b'T' => transacted = Some(number),
+                b'E' => event = Some(number),
+                b'b' | b'B' | b'a' | b'A' | b's' | b'e' => return None,
                 _ => {}
             }
         }
@@ -152,6 +166,7 @@ mod tests {
             r#"{"u":-1,"s":"X","b":"1","B":"1","a":"1","A":"1"}"#,
             r#"{"u":99999999999999999999,"s":"X","b":"1","B":"1","a":"1","A":"1"}"#,
             r#"{"u":1,"s":"\u0058","b":"1","B":"1","a":"1","A":"1"}"#,
+            r#"{"u":1,"s":"X","b":"1","b":"1","B":"1","a":"1","A":"1"}"#,
             r#"{"u":1,"s":"X","b":1,"B":"1","a":"1","A":"1"}"#,
             r#"{"u":1,"s":"X","b":"1","B":null,"a":"1","A":"1"}"#,
             r#"{"e":"trade","u":1,"s":"X","b":"1","B":"1","a":"1","A":"1"}"#,

@@ -1,6 +1,13 @@
 //! The decoder over whole recordings: counts by kind, final quotes and the quotes on the way, against the results of an
 //! independent reader (`fixtures/expected/`, see `fixtures/SOURCES.md`).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests fail the test, and a measurement is there to be read"
+)]
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -134,7 +141,8 @@ fn check(folder: &str, name: &str) -> Played {
         .map(|point| (point["after_line"].as_u64().unwrap(), &point["symbols"]))
         .collect();
     let mut seen = 0;
-    let mut played = Played { tap: FrameTap::new(session.decoder(), instruments), sink: NaiveSink::default() };
+    let mut played =
+        Played { tap: FrameTap::new(session.decoder(), instruments), sink: NaiveSink::default() };
     let path = fixtures().join(folder).join(format!("{name}.cap.gz"));
     let mut reader = CaptureReader::open(&path).unwrap();
     let mut line = 0;
@@ -146,7 +154,10 @@ fn check(folder: &str, name: &str) -> Played {
             if played.tap.instruments().find(native).and_then(|id| played.tap.symbol(id)).is_some() {
                 played.check_quote(native, quote, &format!("after line {line}"));
             } else {
-                assert!(quote.as_object().unwrap().values().all(Value::is_null), "{native} after line {line}");
+                assert!(
+                    quote.as_object().unwrap().values().all(Value::is_null),
+                    "{native} after line {line}"
+                );
             }
             seen += 1;
         }
@@ -177,12 +188,20 @@ fn check(folder: &str, name: &str) -> Played {
             let told = played.told(native, Group::Top);
             assert_eq!(Some(told.count), bbo["n"].as_u64(), "{native}: best bids and offers");
             assert_eq!(told.venue_seq, number(&bbo["seq"]), "{native}: u");
-            assert_eq!(told.ts_event.map(|t| t.get() as u64 / 1_000), number(&bbo["exchange_ts"]), "{native}");
+            assert_eq!(
+                told.ts_event.map(|t| t.get() as u64 / 1_000),
+                number(&bbo["exchange_ts"]),
+                "{native}"
+            );
         }
         if trade.is_object() {
             let told = played.told(native, Group::Trade);
             assert_eq!(Some(told.count), trade["n_trades"].as_u64(), "{native}: trades");
-            assert_eq!(told.ts_event.map(|t| t.get() as u64 / 1_000), number(&trade["exchange_ts"]), "{native}");
+            assert_eq!(
+                told.ts_event.map(|t| t.get() as u64 / 1_000),
+                number(&trade["exchange_ts"]),
+                "{native}"
+            );
             assert_eq!(played.values(native).side().map(|s| s.name()), trade["side"].as_str(), "{native}");
         }
     }
