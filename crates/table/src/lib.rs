@@ -36,8 +36,9 @@
 //! # How it is proven
 //!
 //! * `cargo test -p table`: unit tests, the model (`tests/model.rs`), the stress run, the flood of names.
-//! * `RUSTFLAGS="--cfg loom" cargo test -p table --release --test loom`: every interleaving, up to a bound.
-//! * The sanitizer, see `tests/stress.rs`.
+//! * `RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test -p table --release --test loom`: every
+//!   interleaving of small slots, up to a bound of preemptions; some twenty seconds.
+//! * ThreadSanitizer over the stress run; the command stands at the top of `tests/stress.rs`.
 
 pub mod ordering;
 pub mod sequence;
