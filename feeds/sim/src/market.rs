@@ -176,3 +176,24 @@ impl Market {
         Decimal::from_i128_with_scale(mantissa, self.tick.scale())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Symbols;
+
+    #[test]
+    fn the_walk_turns_round_at_its_walls() {
+        let settings = Settings { symbols: Symbols::Count(1), trades: 0, ..Settings::default() };
+        let mut market = Market::new(&settings).unwrap();
+        let open = market.states[0].open;
+        for wall in [open / 4, open * 4] {
+            market.states[0].bid = wall;
+            for _ in 0..1_000 {
+                market.next(Micros(1));
+                let bid = market.states[0].bid;
+                assert!((open / 4..=open * 4).contains(&bid), "{bid} of {open}");
+            }
+        }
+    }
+}

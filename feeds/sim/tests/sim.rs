@@ -75,18 +75,12 @@ proptest! {
 }
 
 #[test]
-fn a_walk_stays_within_its_walls() {
-    // One symbol, so that a hundred thousand steps are all its own.
+fn two_steps_in_three_move_the_bid() {
     let settings = Settings { symbols: Symbols::Count(1), trades: 0, ..Settings::default() };
     let stream = stream(&settings, 100_000);
-    let open = stream[0].1.values().number(Field::Open24h).unwrap();
     let bids: Vec<_> = stream.iter().map(|(_, update)| update.values().number(Field::Bid).unwrap()).collect();
-    assert!(
-        bids.iter()
-            .all(|&bid| bid * Decimal::from(4) >= open - Decimal::ONE && bid <= open * Decimal::from(4))
-    );
     let moved = bids.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    assert!((60_000..73_000).contains(&moved), "two steps in three move: {moved}");
+    assert!((65_000..68_500).contains(&moved), "{moved}");
 }
 
 #[test]
