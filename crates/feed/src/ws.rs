@@ -100,7 +100,12 @@ impl Connection {
     ///
     /// # Errors
     /// With the reason, which says whether dialling again can help ([`Cause::is_final`]).
-    pub async fn open(plan: Plan, clock: Arc<dyn Clock>) -> Result<Connection, End> {
+    pub async fn open(mut plan: Plan, clock: Arc<dyn Clock>) -> Result<Connection, End> {
+        // Whoever says "never" with the longest duration there is must not overflow a moment.
+        for wait in [&mut plan.limits.silence, &mut plan.limits.between_sends, &mut plan.keep_alive.every] {
+            *wait = FAR.min(*wait);
+        }
+        plan.limits.max_age = plan.limits.max_age.map(|age| age.min(FAR));
         let place = shown(&plan.url);
         check_place(&plan.url, "wss", "ws").map_err(|why| End::of(Cause::Misconfigured, why))?;
         let malformed = |error: Error| End::of(Cause::Misconfigured, format!("{place}: {error}"));

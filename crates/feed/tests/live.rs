@@ -179,6 +179,18 @@ async fn keep_alive_texts_and_the_decoders_replies_are_sent() {
 }
 
 #[tokio::test]
+async fn never_is_a_time_too() {
+    let venue = Venue::start(script([bid("BTCUSD", "1")])).await;
+    let mut toy = Toy::at(&venue);
+    toy.limits.max_age = Some(Duration::MAX);
+    toy.keep_alive.every = Duration::MAX;
+    let settings = FeedSettings { stale_after: Some(Duration::MAX), ..settings() };
+    let running = Running::start(toy, settings);
+    running.sink.wait_status("TOY:BTC-USD", Status::Live, Reason::Confirmed).await;
+    assert_eq!(venue.connections().len(), 1);
+}
+
+#[tokio::test]
 async fn pings_of_the_venue_are_answered() {
     let venue = Venue::start(script([Recorded::ping("a"), Recorded::text(bid("BTCUSD", "1"))])).await;
     let _running = Running::start(Toy::at(&venue), settings());

@@ -205,7 +205,7 @@ impl Line {
             limits.silence = silence;
         }
         // Renewals of many connections must not fall together.
-        limits.max_age = limits.max_age.map(|age| age.mul_f64(rand::rng().random_range(0.9..=1.0)));
+        limits.max_age = limits.max_age.map(|age| (age / 1_000) * rand::rng().random_range(900..=1_000));
         Plan {
             url: session.endpoint(instruments, &self.wanted),
             subscribe: session.subscribe(instruments, &self.wanted),
