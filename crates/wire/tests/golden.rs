@@ -91,10 +91,7 @@ fn start() -> Vec<u8> {
             retry_ms: 2_417,
         },
         symbols_max: 1_000,
-        feeds: vec![
-            feed("coinbase", "COINBASE", Status::Live),
-            feed("kraken", "KRAKEN", Status::Connecting),
-        ],
+        feeds: vec![feed("coinbase", "COINBASE", Status::Live), feed("kraken", "KRAKEN", Status::Connecting)],
     };
     encode::hello(&mut out, true, &hello);
     snapshots(&mut out);
@@ -268,7 +265,8 @@ fn the_encoder_writes_the_golden_files() {
 
 #[test]
 fn the_protocols_examples_are_the_golden_files() {
-    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("PROTOCOL.md")).unwrap();
+    let document =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("PROTOCOL.md")).unwrap();
     let blocks = blocks(&document);
     let files: BTreeMap<String, String> = std::fs::read_dir(folder())
         .unwrap()
@@ -284,7 +282,8 @@ fn the_protocols_examples_are_the_golden_files() {
 
 #[test]
 fn the_protocol_names_every_word_of_the_closed_lists() {
-    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("PROTOCOL.md")).unwrap();
+    let document =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("PROTOCOL.md")).unwrap();
     let words = Field::ALL
         .map(Field::name)
         .into_iter()

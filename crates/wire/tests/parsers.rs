@@ -156,6 +156,9 @@ fn promise_12_three_parsers_read_our_streams_alike() {
     }
     let told: usize = streams.iter().map(|s| ours(&[s]).events.len()).sum();
     assert_eq!(told, events, "every event arrives, and no other");
+    for (_, _, data) in streams.iter().flat_map(|s| ours(&[s]).events) {
+        assert!(wire::Event::parse(&data).is_ok(), "cut short: {data:?}");
+    }
     for (stream, node) in streams.iter().zip(node(&streams, false)) {
         let text = String::from_utf8_lossy(stream);
         let ours = every_cut(stream, ours).expect("no cut matters");
