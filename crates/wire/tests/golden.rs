@@ -2,7 +2,7 @@
 //!
 //! After a wanted change run with `BLESS=1`: it rewrites the files, and shows what is to be copied into the document.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use market::{Field, FieldSet, Micros, Price, Quote, Reason, Side, Status, Symbol
 use wire::encode::{self, Effective, FeedState, Hello};
 use wire::{Event, EventId, EventName, Mode, Parser, ResetReason, SymbolReason, View};
 
-const EPOCH: u64 = 0x1993_e0f4_a2c;
+const EPOCH: u64 = 0x0199_3e0f_4a2c;
 /// 2026-11-21 09:30:00.250000 UTC.
 const NOW: i64 = 1_795_253_400_250_000;
 
