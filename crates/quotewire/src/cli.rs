@@ -2,10 +2,10 @@
 //! or configuration.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use feed_replay::Speed;
 
 /// Real-time market quote push gateway: venues' quotes in, changed fields out over Server-Sent Events.
 #[derive(Debug, Parser)]
@@ -131,37 +131,6 @@ pub(crate) struct Tail {
     pub(crate) count: Option<u64>,
 }
 
-/// How fast a recording is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Speed {
-    /// As fast as it can be read.
-    Max,
-    /// A multiple of the recorded pace, in thousandths.
-    Times(NonZeroU32),
-}
-
-impl Speed {
-    /// The recorded pace.
-    pub(crate) const RECORDED: Speed = Speed::Times(NonZeroU32::new(1_000).expect("not zero"));
-}
-
-impl std::str::FromStr for Speed {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Speed, String> {
-        if text == "max" {
-            return Ok(Speed::Max);
-        }
-        let factor = market::Ratio::parse(text.trim_end_matches('x'))
-            .ok()
-            .and_then(|r| r.decimal().checked_mul(market::Decimal::ONE_THOUSAND))
-            .and_then(|d| u32::try_from(d.round().mantissa() / 10_i128.pow(d.round().scale())).ok())
-            .filter(|thousandths| *thousandths <= 1_000_000)
-            .and_then(NonZeroU32::new);
-        factor.map(Speed::Times).ok_or_else(|| "give max, or a multiple from 0.001x to 1000x".to_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,18 +139,5 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn speeds_are_read() {
-        assert_eq!("max".parse(), Ok(Speed::Max));
-        for (text, thousandths) in
-            [("1x", 1_000), ("0.5", 500), ("10x", 10_000), ("0.001x", 1), ("1000", 1_000_000)]
-        {
-            assert_eq!(text.parse(), Ok(Speed::Times(NonZeroU32::new(thousandths).unwrap())), "{text}");
-        }
-        for bad in ["0x", "fast", "-1x", "1e3", "2000x"] {
-            assert!(bad.parse::<Speed>().is_err(), "{bad}");
-        }
     }
 }

@@ -8,12 +8,12 @@ use feed::capture::{CaptureReader, read_rest};
 use feed::metrics::{FeedMetrics, Reporter};
 use feed::supervisor::{FeedEnd, FeedSettings};
 use feed::{RestAnswer, Session};
+use feed_replay::Speed;
 use market::Clock;
 use prometheus::Registry;
 use table::{FeedInfo, FeedMode};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::Speed;
 use crate::config::{FeedConfig, FeedKind, ReplayConfig};
 use crate::demo::Recording;
 use crate::failure::Failure;
@@ -51,6 +51,11 @@ pub(crate) fn session(preset: &'static str, overrides: &Overrides) -> Box<dyn Se
                 ws_url: ws_url.unwrap_or(defaults.ws_url),
                 rest_url: rest_url.unwrap_or(defaults.rest_url),
             }))
+        }
+        "okx" => {
+            let defaults = feed_okx::Settings::default();
+            let venue = venue.unwrap_or_else(|| defaults.venue.clone());
+            Box::new(feed_okx::Okx::new(feed_okx::Settings { venue, ws_url, rest_url, ..defaults }))
         }
         "kraken" | "kraken_v2" => {
             let version =
@@ -173,7 +178,7 @@ pub(crate) fn start(
             let name = recording.name.to_owned();
             let source = feed_replay::Source::Bytes(name.clone(), bytes);
             let session = session(recording.preset, &Overrides::default());
-            let playing = Playing { name, source, session, rest, speed: Speed::RECORDED, looped: true };
+            let playing = Playing { name, source, session, rest, speed: Speed::default(), looped: true };
             playing.start(sink()?, clock, metrics, stop)
         }
         Source::Configured(FeedConfig { name, kind: FeedKind::Replay(replay) }) => {
@@ -230,10 +235,6 @@ impl Playing {
         stop: &CancellationToken,
     ) -> Result<Running, Failure> {
         let Playing { name, source, session, rest, speed, looped } = self;
-        let speed = match speed {
-            Speed::Max => feed_replay::Speed::Max,
-            Speed::Times(thousandths) => feed_replay::Speed::Times { thousandths },
-        };
         let all = ["*".to_owned()];
         let replay = feed_replay::Replay::new(source, session, &rest, &all, speed, looped)
             .map_err(|error| Failure::failed(format!("feed {name}: {error}")))?;
@@ -261,7 +262,7 @@ fn synthesize(
 ) -> Result<Running, Failure> {
     let sim =
         feed_sim::Sim::new(settings).map_err(|error| Failure::failed(format!("feed {name}: {error}")))?;
-    let mut reporter = Reporter::new(metrics.0.of_feed(&name));
+    let mut reporter = Reporter::new(metrics.0.of_feed(name));
     let (clock, stop) = (Arc::clone(clock), stop.clone());
     Ok(Box::pin(async move {
         let mut report = |stats: &feed::pump::Stats| reporter.report(stats, clock.now());

@@ -10,11 +10,12 @@ use std::time::Duration;
 use feed::capture::{CaptureReader, read_rest};
 use feed::pump::{FrameTap, pump};
 use feed::{InstrumentId, Instruments, RestAnswer};
+use feed_replay::Speed;
 use market::{FieldSet, Quote};
 use table::{FeedInfo, FeedMode, Table};
 use wire::encode;
 
-use crate::cli::{self, Speed};
+use crate::cli;
 use crate::failure::Failure;
 use crate::feeds;
 use crate::sink::{PublishTime, TableSink};
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &cli::Replay, out: &mut impl Write) -> Result<(), Failur
     let mut reader = CaptureReader::open(&args.file).map_err(Failure::capture)?;
     let played = match args.speed {
         Speed::Max => pump(&mut reader, &mut tap, &mut sink).map_err(Failure::capture),
-        Speed::Times(thousandths) => paced(&mut reader, &mut tap, &mut sink, thousandths),
+        Speed::Times { thousandths } => paced(&mut reader, &mut tap, &mut sink, thousandths),
     };
     // A recording that breaks off still shows what it held; the exit code says that it broke off.
     if args.final_quotes {

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
+use feed_replay::Speed;
 use toml::Spanned;
 
 use super::{Fault, raw};
-use crate::cli::Speed;
 use crate::feeds::{KINDS, preset};
 
 /// What the file says, checked.
@@ -299,8 +299,11 @@ fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<ReplayConfig, Faul
         return Err(Fault::at(&wanted.span(), what));
     };
     let speed = match raw.speed {
-        None => Speed::RECORDED,
-        Some(speed) => speed.get_ref().parse().map_err(|what: String| Fault::at(&speed.span(), what))?,
+        None => Speed::default(),
+        Some(speed) => speed
+            .get_ref()
+            .parse()
+            .map_err(|what: feed_replay::SpeedError| Fault::at(&speed.span(), what.to_string()))?,
     };
     let looped = raw.looped.as_ref().is_some_and(|l| *l.get_ref());
     if looped && speed == Speed::Max {
