@@ -269,12 +269,15 @@ pub(crate) fn fill(quote: &mut Quote, words: &impl Words) {
         *at = words.get(CHANGED_AT + field);
     }
 
-    for group in Group::ALL {
+    for (origin, group) in quote.origins.iter_mut().zip(Group::ALL) {
         let bits = meta.origin(group);
-        quote.origins[group as usize] = match bits.source() {
-            None => Origin { source: None, ts_event: None, venue_seq: None },
-            source => Origin { source, ts_event: bits.time(words, group), venue_seq: bits.seq(words, group) },
-        };
+        let source = bits.source();
+        if source.is_some() {
+            *origin = Origin { source, ts_event: bits.time(words, group), venue_seq: bits.seq(words, group) };
+        } else if origin.source.is_some() | origin.ts_event.is_some() | origin.venue_seq.is_some() {
+            // Looked at first: stores are what a read has most of.
+            *origin = Origin { source: None, ts_event: None, venue_seq: None };
+        }
     }
 }
 

@@ -41,6 +41,10 @@ pub(crate) struct Plan {
     new_since: bool,
 }
 
+/// The fields of each group, worked out beforehand.
+const FIELDS: [FieldSet; Group::COUNT] =
+    [Group::Top.fields(), Group::Trade.fields(), Group::Day.fields(), Group::Contract.fields()];
+
 /// What `update` does to the quote in `old`; `None` when it is older than what is there.
 #[inline]
 pub(crate) fn plan(old: &impl Words, update: &Update) -> Option<Plan> {
@@ -50,8 +54,8 @@ pub(crate) fn plan(old: &impl Words, update: &Update) -> Option<Plan> {
     let mut taken = FieldSet::EMPTY;
     let mut groups = 0;
     let mut moves = false;
-    for group in Group::ALL {
-        let fields = told.intersection(group.fields());
+    for (place, group) in Group::ALL.iter().copied().enumerate() {
+        let fields = told.intersection(FIELDS[place]);
         if fields.is_empty() {
             continue;
         }
@@ -195,15 +199,16 @@ pub(crate) fn write(
     mut set: impl FnMut(usize, u64),
 ) {
     set(META, plan.meta.0);
-    for group in Group::ALL {
-        if plan.groups & 1 << group as u32 != 0 {
-            if let Some(time) = update.ts_event {
-                set(ORIGINS + 2 * group as usize, of_micros(time));
-            }
-            if let Some(seq) = update.venue_seq {
-                set(ORIGINS + 2 * group as usize + 1, seq);
-            }
+    let mut left = plan.groups;
+    while left != 0 {
+        let place = ORIGINS + 2 * left.trailing_zeros() as usize;
+        if let Some(time) = update.ts_event {
+            set(place, of_micros(time));
         }
+        if let Some(seq) = update.venue_seq {
+            set(place + 1, seq);
+        }
+        left &= left - 1;
     }
     let Some((seq, ts_pub)) = change else { return };
     head(old, plan.changed, seq, ts_pub, &mut set);

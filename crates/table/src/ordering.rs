@@ -83,6 +83,8 @@
 //!
 //! * loom explores two to three preemptions on slots of two and three words; not all interleavings of a full-size slot.
 //!   The slot's code does not depend on its size but for the loop over `pending`.
+//! * loom lets a Relaxed store carry on what an earlier Release store of the same word published. So it does not notice when
+//!   the store of the bound is made Relaxed; that Release rests on the argument alone.
 //! * loom does not explore load buffering, and gives Relaxed loads only values from the past; the arguments above do not
 //!   rest on either.
 //! * ThreadSanitizer does not understand fences. It checks what is around the slots (names, chunks, hand-over of writers),
