@@ -11,8 +11,8 @@
 //! | [`slow`] | a raw HTTP client that reads as much as it is told and then stops |
 //!
 //! Tests wait for what they are after (`wait_...`), never for time: every such wait ends the test with a message that
-//! names what was awaited and what was there instead, after [`PATIENCE`]. Waits use tokio's timer, so a test with
-//! sockets must not pause the clock.
+//! names what was awaited and what was there instead, after [`PATIENCE`]. Waits use tokio's timer: in a test that pauses
+//! the clock, which then jumps whenever nothing else is left to do, only what is due sooner can be awaited.
 
 #![expect(
     clippy::panic,
