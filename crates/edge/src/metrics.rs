@@ -2,6 +2,8 @@
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
+use wire::EventName;
+
 use crate::client::EndReason;
 
 /// What the edge counts.
@@ -15,9 +17,10 @@ pub(crate) struct Metrics {
     pub(crate) streams_opened: IntCounter,
     pub(crate) streams_ended: IntCounterVec,
     pub(crate) streams_refused: IntCounter,
-    pub(crate) streams_resumed: IntCounterVec,
+    pub(crate) streams_resumed: IntCounter,
+    pub(crate) streams_reset: IntCounter,
     pub(crate) subscriptions: IntGauge,
-    pub(crate) events: IntCounterVec,
+    pub(crate) events: Events,
     pub(crate) event_bytes: IntCounter,
     pub(crate) writes: IntCounter,
     pub(crate) conflated: IntCounter,
@@ -91,7 +94,11 @@ impl Metrics {
                 "quotewire_edge_subscriptions",
                 "Symbols subscribed to over all open streams.",
             )?,
-            events: counters("quotewire_edge_events_total", "Events written to clients, by kind.", "event")?,
+            events: Events::new(&counters(
+                "quotewire_edge_events_total",
+                "Events written to clients, by kind.",
+                "event",
+            )?),
             event_bytes: counter(
                 "quotewire_edge_event_bytes_total",
                 "Bytes of events written to clients, without HTTP framing.",
@@ -119,6 +126,36 @@ impl Metrics {
         for reason in EndReason::ALL {
             metrics.streams_ended.with_label_values(&[reason.name()]);
         }
+        for class in ["2xx", "3xx", "4xx", "5xx"] {
+            metrics.requests.with_label_values(&[class]);
+        }
         Ok(metrics)
+    }
+}
+
+/// Events written, by kind: the series are looked up once, because they are counted with every write.
+#[derive(Debug)]
+pub(crate) struct Events {
+    pub(crate) hello: IntCounter,
+    pub(crate) snapshot: IntCounter,
+    pub(crate) quote: IntCounter,
+    pub(crate) status: IntCounter,
+    pub(crate) heartbeat: IntCounter,
+    pub(crate) reset: IntCounter,
+    pub(crate) goodbye: IntCounter,
+}
+
+impl Events {
+    fn new(all: &IntCounterVec) -> Events {
+        let of = |name: EventName| all.with_label_values(&[name.name()]);
+        Events {
+            hello: of(EventName::Hello),
+            snapshot: of(EventName::Snapshot),
+            quote: of(EventName::Quote),
+            status: of(EventName::Status),
+            heartbeat: of(EventName::Heartbeat),
+            reset: of(EventName::Reset),
+            goodbye: of(EventName::Goodbye),
+        }
     }
 }

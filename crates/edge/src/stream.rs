@@ -59,7 +59,7 @@ impl QuoteStream {
             if wake.owed() {
                 self.client.wake_owed(self.core.clock.monotonic());
             }
-            self.core.metrics.events.with_label_values(&["hello"]).inc();
+            self.core.metrics.events.hello.inc();
             return Poll::Ready(Some(self.hand_over(head)));
         }
         let mut out = Vec::new();
@@ -84,7 +84,7 @@ impl QuoteStream {
         if out.is_empty() && wake.heartbeat() {
             let cut = self.core.table.safe_cut();
             encode::heartbeat(&mut out, self.style.named, self.core.clock.now(), cut, self.lag_us);
-            self.core.metrics.events.with_label_values(&["heartbeat"]).inc();
+            self.core.metrics.events.heartbeat.inc();
         }
         if out.is_empty() {
             return Poll::Pending;
@@ -97,7 +97,7 @@ impl QuoteStream {
         let reason = self.client.end_reason().unwrap_or(EndReason::Drain);
         let mut out = Vec::new();
         encode::goodbye(&mut out, self.style.named, reason.name(), self.retry_ms);
-        self.core.metrics.events.with_label_values(&["goodbye"]).inc();
+        self.core.metrics.events.goodbye.inc();
         self.hand_over(out.into())
     }
 
@@ -110,11 +110,9 @@ impl QuoteStream {
 
     fn count(&mut self, told: Told) {
         let metrics = &self.core.metrics;
-        for (event, n) in [("snapshot", told.snapshots), ("quote", told.quotes), ("status", told.statuses)] {
-            if n > 0 {
-                metrics.events.with_label_values(&[event]).inc_by(n);
-            }
-        }
+        metrics.events.snapshot.inc_by(told.snapshots);
+        metrics.events.quote.inc_by(told.quotes);
+        metrics.events.status.inc_by(told.statuses);
         metrics.conflated.inc_by(told.conflated);
         metrics.frames_shared.inc_by(told.shared);
         if let Some(waited) = waited_seconds(&told, &*self.core.clock).filter(|_| told.quotes > 0) {

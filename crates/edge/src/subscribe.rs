@@ -87,8 +87,8 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, retry_ms: u
         },
     };
     match (start, reset) {
-        (Start::Resume(_), _) => core.metrics.streams_resumed.with_label_values(&["resumed"]).inc(),
-        (_, Some(_)) => core.metrics.streams_resumed.with_label_values(&["reset"]).inc(),
+        (Start::Resume(_), _) => core.metrics.streams_resumed.inc(),
+        (_, Some(_)) => core.metrics.streams_reset.inc(),
         _ => {}
     }
 
@@ -98,7 +98,7 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, retry_ms: u
     if let Some(reason) = reset {
         encode::id_line(&mut head, EventId { epoch: table.epoch(), seq: 0 });
         encode::reset(&mut head, request.named, reason.name());
-        core.metrics.events.with_label_values(&["reset"]).inc();
+        core.metrics.events.reset.inc();
     }
 
     let kill = asked.peer.as_ref().map(|p| p.kill.clone()).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use edge::Edge;
 use market::{Clock, RealClock};
-use prometheus::Registry;
+use prometheus::{Opts, Registry};
 use table::{FeedInfo, Table};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -72,7 +72,16 @@ pub(crate) fn registry_for_docs() -> Result<Registry, Failure> {
     };
     table.add_feed(info).map_err(|error| Failure::failed(error.to_string()))?;
     TableMetrics::register(&table, &registry).map_err(series)?;
+    register_build(&registry).map_err(series)?;
     Ok(registry)
+}
+
+/// Which version runs.
+fn register_build(registry: &Registry) -> prometheus::Result<()> {
+    let help = "1, with the version of the program as a label.";
+    let build = prometheus::IntGaugeVec::new(Opts::new("quotewire_build_info", help), &["version"])?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    registry.register(Box::new(build))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
@@ -90,6 +99,7 @@ async fn serve(config: Config, sources: Vec<Source>) -> Result<(), Failure> {
     let edge =
         Edge::new(config.edge, Arc::clone(&table), Arc::clone(&clock), registry.clone()).map_err(series)?;
     TableMetrics::register(&table, &registry).map_err(series)?;
+    register_build(&registry).map_err(series)?;
     let metrics = feeds::Metrics::new(&registry).map_err(series)?;
 
     let listener = bind(config.listen, &limits)?;

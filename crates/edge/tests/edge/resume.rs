@@ -61,7 +61,7 @@ async fn what_cannot_be_resumed_is_reset_and_told_whole() {
         assert_eq!((&reset["type"], &reset["reason"]), (&"reset".into(), &reason.into()), "{id:?}");
         assert_eq!(client.any().await.1["type"], "snapshot");
     }
-    assert_eq!(edge.metric_of("quotewire_edge_streams_resumed_total", "reset"), 7.0);
+    assert_eq!(edge.metric("quotewire_edge_streams_reset_total"), 7.0);
 }
 
 /// A stream that is cut after any event and resumed from that event's id ends with the table's view. Two writers are
