@@ -85,10 +85,13 @@ impl Metrics {
                 "quotewire_edge_streams_refused_total",
                 "Streams that were told refused because the limit was reached.",
             )?,
-            streams_resumed: counters(
+            streams_resumed: counter(
                 "quotewire_edge_streams_resumed_total",
-                "Streams that came with a last event id, by what became of it.",
-                "result",
+                "Streams that went on where an earlier one had been cut.",
+            )?,
+            streams_reset: counter(
+                "quotewire_edge_streams_reset_total",
+                "Streams that came with a last event id from which they could not go on.",
             )?,
             subscriptions: gauge(
                 "quotewire_edge_subscriptions",
