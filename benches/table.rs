@@ -135,7 +135,7 @@ fn writes(c: &mut Criterion) {
         let mut update = [book_ticker(1), book_ticker(2)];
         b.iter(|| {
             let (n, _) = next();
-            let update = &mut update[(n / SYMBOLS as u64 & 1) as usize];
+            let update = &mut update[((n / SYMBOLS as u64) & 1) as usize];
             update.venue_seq = Some(n);
             black_box(writer.apply(ids[n as usize % SYMBOLS], update, Micros(n as i64)))
         });
