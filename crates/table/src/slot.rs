@@ -195,7 +195,7 @@ impl<const N: usize> Rewrite<'_, '_, N> {
 
 impl<const N: usize> Drop for Rewrite<'_, '_, N> {
     /// Reached only without `publish`: remembers which words of the back lane are not to be trusted. Its tag stays
-    /// [`BUSY`], because a reader with an old direction may still come by.
+    /// `BUSY`, because a reader with an old direction may still come by.
     fn drop(&mut self) {
         let pending = &self.guard.slot.pending;
         pending.store(pending.load(Ordering::Relaxed) | self.touched, Ordering::Relaxed);

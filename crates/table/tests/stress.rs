@@ -1,7 +1,8 @@
 //! Threads against threads on whole quotes: every field follows from one number, so any mixture shows.
 //!
 //! Bounded by iterations, not by time. Under ThreadSanitizer, from the top of the repository and in a target directory
-//! of its own (no nightly and no rebuilt standard library needed; `tsan.supp` says what that costs):
+//! of its own (no nightly and no rebuilt standard library needed; `tsan.supp` says what that costs; with the library
+//! rebuilt by `-Zbuild-std` the suppressions and the ABI flag are not needed):
 //!
 //! ```text
 //! TSAN_OPTIONS="suppressions=$PWD/crates/table/tests/tsan.supp" RUSTC_BOOTSTRAP=1 \
