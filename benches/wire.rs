@@ -15,7 +15,7 @@ use market::{Decimal, Field, FieldSet, Micros, Price, Quote, Symbol};
 use serde::Serialize;
 use wire::{EventId, encode};
 
-const ID: EventId = EventId { epoch: 0x1993_e0f4_a2c, seq: 8_131_442 };
+const ID: EventId = EventId { epoch: 0x0199_3e0f_4a2c, seq: 8_131_442 };
 
 fn decimal(text: &str) -> Decimal {
     Price::parse(text).map(Price::decimal).unwrap_or_default()

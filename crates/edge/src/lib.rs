@@ -130,12 +130,15 @@ impl Edge {
 
     /// Serves clients until stopped; then says goodbye to every stream, lets requests finish and ends what is left.
     ///
+    /// # Panics
+    /// When the hub has panicked: the process must end, because streams would stand still without knowing it.
+    ///
     /// # Cancel safety
     /// Dropping the future ends every connection without a goodbye.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
         let core = &self.core;
         let hub_stop = CancellationToken::new();
-        let hub = tokio::spawn(Arc::clone(&core.hub).run(hub_stop.clone()));
+        let mut hub = tokio::spawn(Arc::clone(&core.hub).run(hub_stop.clone()));
         let context = Arc::new(accept::Context {
             limits: core.config.limits.clone(),
             metrics: Arc::clone(&core.metrics),
@@ -152,10 +155,19 @@ impl Edge {
         tokio::select! {
             () = accept::serve(listener, service, context, stop.clone(), GOODBYE_GRACE + Duration::from_secs(1)) => {}
             () = goodbye => {}
+            // The hub only ends when told to. A panic in it is ours to pass on: streams that are never woken would
+            // show old prices as live.
+            ended = &mut hub => {
+                if let Err(fault) = ended && fault.is_panic() {
+                    std::panic::resume_unwind(fault.into_panic());
+                }
+                return;
+            }
         }
         hub_stop.cancel();
-        // The hub only ends when told to; a panic in it has been logged by the runtime's hook already.
-        let _ = hub.await;
+        if let Err(fault) = hub.await {
+            tracing::error!(%fault, "the hub failed while stopping");
+        }
     }
 
     /// Serves operators until stopped.
