@@ -258,3 +258,20 @@ fn what_is_not_ours_is_counted_and_what_is_garbage_refused() {
     assert!(matches!(binary, Err(DecodeError::Garbage(_))));
     assert_eq!(check.give(TICKER), Ok("ticker"), "the next frame is read as if nothing had happened");
 }
+
+#[test]
+fn a_level_pushed_out_of_the_depth_does_not_come_back() {
+    let mut check = Check::new();
+    check.snapshot();
+    let mut change = |levels: &str| {
+        check.give(&format!(r#"[0,{{"a":[{levels}]}},"book-10","XBT/USD"]"#)).unwrap();
+        check.told().join("")
+    };
+    assert!(
+        change(r#"["0.05001","1","1582905490.0"]"#).contains("ask=0.05001 "),
+        "the eleventh, so 0.05050 goes"
+    );
+    let gone = |price: i64| format!(r#"["0.0{price}","0","1582905491.0"]"#);
+    let nine: Vec<String> = (5005..=5045).step_by(5).chain([5001]).map(gone).collect();
+    assert!(change(&nine.join(",")).ends_with("ask= ask_size="), "nothing is left");
+}
