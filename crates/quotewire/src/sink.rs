@@ -109,7 +109,9 @@ impl Sink for TableSink {
         if matches!(status, Status::Stale | Status::Suspect | Status::Connecting) {
             for &symbol in symbols {
                 let Some(id) = self.id(symbol) else { continue };
-                if self.table.read(id).status == Status::Live {
+                // What was never heard of stays so. A halt is not covered by a lost connection, which the table sees to,
+                // but it must know that the venue's sequences may start anew.
+                if !matches!(self.table.read(id).status, Status::Unknown | Status::Connecting) {
                     self.writer.set_status(id, status, reason, now);
                 }
             }

@@ -167,6 +167,8 @@ impl Meta {
 pub(crate) struct OriginBits(u64);
 
 impl OriginBits {
+    /// Of a group that was never told, or not in this life of its feed.
+    pub(crate) const NONE: OriginBits = OriginBits(0);
     const WIDTH: u32 = 5;
     const MASK: u64 = 0b1_1111;
     const TIME: u64 = 0b0_1000;

@@ -15,6 +15,9 @@
 //! The same source without venue sequences goes by order of arrival. A snapshot is never older, unless it is history.
 //! When every told group is older the whole update is, its status included.
 //!
+//! **A new life.** An update that ends `stale` or `connecting` makes every field that it does not tell absent: what was known
+//! before the feed was lost may have moved unheard, and must not stand beside live values as if it were one of them.
+//!
 //! **Status.** Told fields turn `connecting`, `unknown` and `stale` into `live`. What a gap has made `suspect` becomes
 //! live by a snapshot only, also when it went through `stale` or `halted` in between. `halted`, `closed` and `delisted` end
 //! by an explicit status only, and silence or a lost connection do not cover them.
@@ -87,6 +90,16 @@ pub(crate) fn plan(old: &impl Words, update: &Update) -> Option<Plan> {
 
     let (status, reason) = next_status(&mut meta, update, !taken.is_empty());
     let new_since = status != was.status();
+    if is_lost(was.status()) && !is_lost(status) && !taken.is_empty() {
+        let old_life = was.present().minus(taken);
+        meta.set_present(meta.present().minus(old_life));
+        changed = changed.union(old_life);
+        for group in Group::ALL {
+            if groups >> group as u32 & 1 == 0 {
+                meta.set_origin(group, OriginBits::NONE);
+            }
+        }
+    }
     if new_since || reason != was.reason() {
         meta.set_status(status, reason);
         changed = changed.with(Field::Status);
@@ -96,6 +109,12 @@ pub(crate) fn plan(old: &impl Words, update: &Update) -> Option<Plan> {
     }
     moves |= meta != was;
     Some(Plan { changed, moves, groups, meta, new_since })
+}
+
+/// Whether nothing is heard of the quote in this state, so that its values may be out of date.
+#[inline]
+fn is_lost(status: Status) -> bool {
+    matches!(status, Status::Stale | Status::Connecting)
 }
 
 /// Whether what the update tells of a group with that origin is older than what is there.

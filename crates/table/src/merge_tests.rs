@@ -293,6 +293,32 @@ fn promise_5_a_gap_is_not_forgotten_on_the_way_through_another_status() {
     assert_eq!(plain.quote().status, Status::Live, "a new connection begins from nothing");
 }
 
+/// After a lost connection a trade must not make the old top look live beside it.
+#[test]
+fn promise_5_what_was_known_before_the_feed_was_lost_does_not_come_back_with_it() {
+    let trade = |price: &str, seq| {
+        let mut update = Update::new(Source::Direct, Micros(600));
+        update.venue_seq = Some(seq);
+        update.tell_trade(Some(Price::parse(price).unwrap().decimal()), None, Some(Side::Buy));
+        update
+    };
+    for lost in [Status::Stale, Status::Connecting] {
+        let mut plain = Plain::new();
+        plain.apply(&bid("1", Source::Direct, Some(3), Some(100), false));
+        plain.apply(&trade("1.5", 8));
+        plain.set(lost, Reason::Disconnected);
+        assert!(plain.quote().values.bid().is_some(), "the last known price is still shown, as stale");
+        let changed = plain.apply(&trade("1.6", 9));
+        let quote = plain.quote();
+        assert_eq!((quote.status, quote.values.bid()), (Status::Live, None));
+        assert_eq!(quote.values.last(), Price::parse("1.6").ok());
+        assert!(matches!(changed, Did::Changed(fields) if fields.contains(Field::Bid)), "its going is told");
+        assert_eq!(quote.origin(Group::Top).source, None, "whatever tells the top next is taken");
+        plain.apply(&bid("1", Source::Ticker, None, None, false));
+        assert!(plain.quote().values.bid().is_some());
+    }
+}
+
 #[test]
 fn a_status_from_outside() {
     let mut plain = Plain::new();

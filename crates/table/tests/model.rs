@@ -91,6 +91,22 @@ impl Model {
             wanted = Some((Status::Live, Reason::Confirmed));
         }
         Model::status(known, &mut new, wanted, ts_pub);
+        let lost = [Status::Stale, Status::Connecting];
+        if taken > 0 && lost.contains(&old.status) && !lost.contains(&new.status) {
+            for group in Group::ALL {
+                let fresh = !group.fields().intersection(update.told()).is_empty()
+                    && !Model::older(&old, group, update);
+                for field in group.fields().iter().filter(|f| !fresh || !update.told().contains(*f)) {
+                    new.values.set_number(field, None);
+                    if field == Field::LastSide {
+                        new.values.set_side(None);
+                    }
+                }
+                if !fresh {
+                    new.origins[group as usize] = Origin::default();
+                }
+            }
+        }
         let fields = Delta::between(&old, &new).changed;
         if !fields.is_empty() {
             self.seq += 1;
