@@ -405,7 +405,8 @@
   const MARKS = {
     demo: ["DEMO", "Recorded prices, played in a loop. This is not the market now."],
     replay: ["REPLAY", "Recorded prices. This is not the market now."],
-    sim: ["SIMULATION", "Invented prices. This is not a market."],
+    delayed: ["DELAYED", "These prices are older than the market's."],
+    synthetic: ["SYNTHETIC", "Invented prices. This is not a market."],
   };
 
   function paintFeeds() {

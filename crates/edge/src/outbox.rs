@@ -254,3 +254,85 @@ impl Outbox {
 pub(crate) fn waited_seconds(told: &Told, clock: &dyn Clock) -> Option<f64> {
     told.oldest.map(|published| clock.now().since(published).as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use market::{Decimal, Source, Symbol, Update};
+    use table::SymbolId;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    const SYMBOLS: usize = 1_000;
+
+    fn market() -> (std::sync::Arc<Table>, Box<[SymbolId]>) {
+        let table = Table::new(table::Config { symbols: SYMBOLS, ..table::Config::default() });
+        let ids = (0..SYMBOLS)
+            .map(|n| table.intern(&Symbol::parse(&format!("V:S{n}")).unwrap()).unwrap())
+            .collect();
+        (table, ids)
+    }
+
+    /// However long a stream does not read and however much changes meanwhile: what it is owed stays a set.
+    #[test]
+    fn promise_6_a_stream_that_does_not_read_takes_no_more_memory() {
+        let (table, ids) = market();
+        let mut writer = table.writer().unwrap();
+        let frames = Frames::new(SYMBOLS);
+        let style = Style { named: true, wanted: FieldSet::DEFAULT };
+        let mut outbox = None;
+        let opened = allocation_counter::measure(|| {
+            let client = Client::new(ids.clone(), Box::default(), CancellationToken::new(), Duration::ZERO);
+            let state = Outbox::new(&client, &table, Start::Snapshots);
+            outbox = Some((client, state));
+        });
+        let (client, mut outbox) = outbox.unwrap();
+        // A little more than a kilobyte for the stream, and for each symbol its id and what was sent of it.
+        assert!(opened.bytes_current < 2_000 + 32 * SYMBOLS as i64, "{} bytes", opened.bytes_current);
+        let stalled = allocation_counter::measure(|| {
+            for round in 0..50 {
+                for &id in &ids {
+                    let mut update = Update::new(Source::Direct, Micros(round));
+                    update.tell_side(Field::Bid, Some(Decimal::from(round + 1)), Some(Decimal::ONE));
+                    writer.apply(id, &update, Micros(round));
+                }
+                outbox.begin(&client, &table);
+            }
+        });
+        assert!(stalled.bytes_max < 32 * SYMBOLS as u64 + 20_000, "{} bytes", stalled.bytes_max);
+        // Taking one buffer is bounded too, whatever is owed.
+        let mut out = Vec::new();
+        let told = outbox.compose(&client, &table, &frames, style, &mut out);
+        assert!(out.len() < BUFFER + 1_024 && told.snapshots > 10 && outbox.in_round());
+    }
+
+    #[test]
+    fn a_round_tells_every_symbol_once_and_then_nothing_is_owed() {
+        let (table, ids) = market();
+        let mut writer = table.writer().unwrap();
+        let frames = Frames::new(SYMBOLS);
+        let style = Style { named: true, wanted: FieldSet::DEFAULT };
+        let client = Client::new(ids.clone(), Box::default(), CancellationToken::new(), Duration::ZERO);
+        let mut outbox = Outbox::new(&client, &table, Start::Deltas);
+        assert!(!outbox.begin(&client, &table), "nothing has changed since");
+        for n in 1..=3 {
+            for &id in &ids {
+                let mut update = Update::new(Source::Direct, Micros(n));
+                update.tell_side(Field::Ask, Some(Decimal::from(n)), Some(Decimal::from(n)));
+                writer.apply(id, &update, Micros(n));
+            }
+        }
+        assert!(outbox.begin(&client, &table));
+        let (mut quotes, mut conflated) = (0, 0);
+        while outbox.in_round() {
+            let told = outbox.compose(&client, &table, &frames, style, &mut Vec::new());
+            quotes += told.quotes;
+            conflated += told.conflated;
+        }
+        assert_eq!((quotes, conflated), (SYMBOLS as u64, 2 * SYMBOLS as u64));
+        assert!(!outbox.begin(&client, &table));
+        assert_eq!(client.sent_cut(), table.last_seq());
+    }
+}

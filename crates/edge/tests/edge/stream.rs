@@ -242,6 +242,23 @@ async fn a_client_that_leaves_is_let_go_at_once() {
 }
 
 #[tokio::test]
+async fn promise_15_streams_opened_are_open_or_ended() {
+    let edge = Running::start(Config::default()).await;
+    let mut open = Vec::new();
+    for n in 0..12 {
+        let mut client = edge.stream("symbols=TEST:BTC-USD", &[]).await;
+        client.next("hello").await;
+        if n % 3 != 0 {
+            open.push(client);
+        }
+    }
+    edge.until("those that left are gone", |e| e.metric("quotewire_edge_streams_open") == 8.0).await;
+    let ended = edge.metric("quotewire_edge_streams_ended_total");
+    assert_eq!(edge.metric("quotewire_edge_streams_opened_total"), 8.0 + ended);
+    assert_eq!(ended, 4.0);
+}
+
+#[tokio::test]
 async fn both_symbols_of_a_stream_are_told_in_the_order_of_their_changes() {
     let mut edge = Running::start(Config::default()).await;
     edge.quote(ETH, "1", "2");
