@@ -2,11 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
 
-use std::time::{Duration, Instant as RealInstant};
+use std::time::Duration;
 
-use feed::{Outcome, Sink, SymbolRef};
 use feed_sim::{Bursts, Market, Ran, Settings, Sim, Symbols};
-use market::{Clock, Decimal, Field, ManualClock, Micros, Price, Reason, Status, Symbol, Update, Values};
+use market::{Clock, Decimal, Field, Micros, Price, Reason, Status, Update, Values};
 use proptest::prelude::*;
 use testkit::sink::CollectingSink;
 use tokio::time::Instant;
@@ -182,36 +181,4 @@ async fn a_market_is_live_while_it_runs_and_what_has_no_room_is_counted() {
         }
         assert_eq!(collected.symbols.len(), 10);
     });
-}
-
-/// A sink that takes everything and keeps nothing.
-struct Null(u32);
-
-impl Sink for Null {
-    fn intern(&mut self, _: &Symbol) -> Option<SymbolRef> {
-        self.0 += 1;
-        Some(SymbolRef(self.0))
-    }
-    fn update(&mut self, _: SymbolRef, update: &Update) -> Outcome {
-        std::hint::black_box(update);
-        Outcome::Changed
-    }
-    fn feed_status(&mut self, _: Status, _: Reason, _: &[SymbolRef]) {}
-}
-
-/// Prints how many updates a second one core makes. Meant for a release build.
-#[test]
-#[ignore = "a measurement, run by hand in release"]
-fn speed_of_generation_into_a_null_sink() {
-    let mut market = Market::new(&settings(1_000, 1_000_000)).unwrap();
-    let (mut intake, mut sink) = (feed::Intake::default(), Null(0));
-    let clock = ManualClock::at(Micros(1));
-    let (count, start) = (5_000_000_u64, RealInstant::now());
-    for _ in 0..count {
-        let (id, update) = market.next(clock.now());
-        intake.take(market.instruments(), id, &update, &mut sink);
-    }
-    let elapsed = start.elapsed();
-    println!("{count} updates in {elapsed:?}: {:.0} a second", count as f64 / elapsed.as_secs_f64());
-    assert_eq!(intake.stats().changed, count);
 }
