@@ -106,10 +106,10 @@ export function untilStreams(server, count, deadlineMs = DEADLINE_MS) {
   return until(`${name} is ${count}`, async () => (await metric(server, name)) === count, deadlineMs);
 }
 
-/** The first `count` symbols that the server lists as live. */
-export async function liveSymbols(server, count) {
+/** The first `count` symbols, of those that contain `search`, that the server lists as live. */
+export async function liveSymbols(server, count, search = "") {
   return until(`${count} live symbols`, async () => {
-    const { symbols } = await (await fetch(`${server.url}/v1/symbols?search=&limit=100`)).json();
+    const { symbols } = await (await fetch(`${server.url}/v1/symbols?search=${search}&limit=100`)).json();
     const live = symbols.filter((s) => s.status === "live").map((s) => s.symbol);
     return live.length >= count && live.slice(0, count);
   });
@@ -149,7 +149,8 @@ export async function serveHtml(html) {
   return site;
 }
 
-/** A TCP proxy before the server: it keeps the request heads it saw, can cut every connection, and can refuse new ones. */
+/** A TCP proxy before the server: it keeps the request heads it saw, can cut or silence every connection,
+ * and can refuse new ones. */
 export async function startProxy(port) {
   const pairs = new Set();
   const proxy = { heads: [], refusing: false };
@@ -172,6 +173,7 @@ export async function startProxy(port) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   proxy.url = `http://127.0.0.1:${server.address().port}`;
   proxy.cut = () => pairs.forEach((pair) => pair.forEach((socket) => socket.destroy()));
+  proxy.stall = () => pairs.forEach(([client, upstream]) => { upstream.unpipe(client); upstream.pause(); });
   proxy.stop = () => new Promise((resolve) => { server.close(resolve); proxy.cut(); });
   return proxy;
 }
