@@ -227,18 +227,27 @@ test("a synthetic market is marked as one", () => opened(async (page) => {
   assert.equal(await page.locator("#origin-word").innerText(), "SYNTHETIC");
 }));
 
-for (const width of [390, 720, 1000, 1280]) {
-  test(`nothing hangs over the edge at ${width} pixels`, () => opened(async (page) => {
-    await state(page, "connected");
-    await page.locator("tr[data-status=live]").first().waitFor();
-    const over = await page.evaluate(() => {
-      const wide = [...document.querySelectorAll("#app, #app *:not(#command)")].filter((node) => node.checkVisibility()
-        && !node.closest(".visually-hidden") && node.getBoundingClientRect().right > innerWidth + 0.5);
-      return { page: document.documentElement.scrollWidth - innerWidth, wide: wide.map((n) => n.outerHTML.slice(0, 80)) };
-    });
-    assert.deepEqual(over, { page: 0, wide: [] });
-  }, { viewport: { width, height: 844 } }));
-}
+test("nothing hangs over an edge at any width, with the long prices of real venues", async () => {
+  const server = await startServer({ args: [] });
+  try {
+    for (const width of [360, 390, 720, 1040, 1041, 1220, 1221, 1280, 1920]) {
+      await opened(async (page) => {
+        await state(page, "connected");
+        await page.locator("tr[data-status=live]").first().waitFor();
+        await page.locator("td[data-flash]").nth(3).waitFor();
+        const over = await page.evaluate(() => {
+          const wide = [...document.querySelectorAll("#app, #app *")].filter((node) => node.checkVisibility()
+            && !node.closest(".visually-hidden, #command")
+            && (node.getBoundingClientRect().right > innerWidth + 0.5 || (node.matches("td") && node.scrollWidth > node.clientWidth + 1)));
+          return { page: document.documentElement.scrollWidth - innerWidth, wide: wide.map((n) => n.outerHTML.slice(0, 160)) };
+        });
+        assert.deepEqual(over, { page: 0, wide: [] }, `at ${width} pixels`);
+      }, { base: server.url, viewport: { width, height: 844 } });
+    }
+  } finally {
+    await server.stop();
+  }
+});
 
 test("an unknown symbol is named with its reason, and the others stream", () => opened(async (page) => {
   const [live] = await liveSymbols(sim, 1);

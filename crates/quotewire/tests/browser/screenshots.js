@@ -11,7 +11,7 @@ const BYTES_MAX = 150_000; // They live in the repository.
 /** Name, width, height, colours, whether the connection is lost. */
 const PICTURES = [
   ["wide-light", 1280, 800, "light", false],
-  ["wide-dark-disconnected", 1280, 800, "dark", true],
+  ["wide-dark-disconnected", 1280, 560, "dark", true],
   ["narrow-light-disconnected", 390, 844, "light", true],
   ["narrow-dark", 390, 844, "dark", false],
 ];
