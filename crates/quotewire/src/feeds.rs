@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{FeedConfig, FeedKind, ReplayConfig};
 use crate::demo::Recording;
 use crate::failure::Failure;
-use crate::replay::rest_beside;
+use crate::replay::{rest_beside, rest_within};
 use crate::sink::TableSink;
 
 /// Every kind of feed: what `kind` may be in the configuration, one for each folder of `feeds/`.
@@ -183,12 +183,18 @@ pub(crate) fn start(
         }
         Source::Configured(FeedConfig { name, kind: FeedKind::Replay(replay) }) => {
             let ReplayConfig { file, rest, preset, speed, looped } = replay;
-            let rest = rest.map(Into::into).or_else(|| rest_beside(Path::new(&file)));
-            let rest =
-                rest.map(|file| read_rest(&file)).transpose().map_err(Failure::capture)?.unwrap_or_default();
+            let mut answers = rest_within(Path::new(&file))?;
+            if let Some(file) = rest.map(Into::into).or_else(|| rest_beside(Path::new(&file))) {
+                answers.extend(read_rest(&file).map_err(Failure::capture)?);
+            }
             let source = feed_replay::Source::File(file.into());
             let session = session(preset, &Overrides::default());
-            Playing { name, source, session, rest, speed, looped }.start(sink()?, clock, metrics, stop)
+            Playing { name, source, session, rest: answers, speed, looped }.start(
+                sink()?,
+                clock,
+                metrics,
+                stop,
+            )
         }
         Source::Configured(FeedConfig { name, kind: FeedKind::Sim(sim) }) => {
             synthesize(&name, &sim, sink()?, clock, metrics, stop)

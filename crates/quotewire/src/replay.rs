@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use feed::capture::{CaptureReader, read_rest};
+use feed::capture::{CaptureReader, Payload, read_rest};
 use feed::pump::{FrameTap, pump};
 use feed::{InstrumentId, Instruments, RestAnswer};
 use feed_replay::Speed;
@@ -64,15 +64,31 @@ pub(crate) fn run(args: &cli::Replay, out: &mut impl Write) -> Result<(), Failur
     played
 }
 
-/// The recorded HTTP answers: the file that was named, or the one beside the recording, or none.
+/// The recorded HTTP answers: the file that was named, or the one beside the recording, and what the recording itself
+/// begins with.
 fn rest_answers(args: &cli::Replay) -> Result<Vec<RestAnswer>, Failure> {
-    match &args.rest {
-        Some(file) => read_rest(file).map_err(Failure::capture),
-        None => match rest_beside(&args.file) {
-            Some(file) => read_rest(&file).map_err(Failure::capture),
-            None => Ok(Vec::new()),
-        },
+    let mut answers = rest_within(&args.file)?;
+    if let Some(file) = args.rest.clone().or_else(|| rest_beside(&args.file)) {
+        answers.extend(read_rest(&file).map_err(Failure::capture)?);
     }
+    Ok(answers)
+}
+
+/// The HTTP answers that stand in a recording before its first message: `quotewire record` writes the catalogue there.
+pub(crate) fn rest_within(file: &Path) -> Result<Vec<RestAnswer>, Failure> {
+    let mut reader = CaptureReader::open(file).map_err(Failure::capture)?;
+    let mut answers = Vec::new();
+    // A fault is left to the one who plays the recording.
+    while let Ok(Some(record)) = reader.next() {
+        match record.payload {
+            Payload::Rest { url, body } => {
+                answers.push(RestAnswer { url: url.to_owned(), body: body.to_owned() })
+            }
+            Payload::Text(_) | Payload::Binary(_) => break,
+            Payload::Opened(_) | Payload::Sent(_) => {}
+        }
+    }
+    Ok(answers)
 }
 
 /// `20210417-book.cap.gz` belongs to `20210417.rest.gz`: the same name, shortened part by part.
