@@ -52,7 +52,7 @@ fn overwrite(quote: &mut Quote, update: &Update, seq: u64) {
     quote.ts_pub = update.ts_recv;
     for field in [Field::Bid, Field::BidSize, Field::Ask, Field::AskSize] {
         quote.values.set_number(field, update.values().number(field));
-        quote.changed_at[field as usize] = seq;
+        quote.changed_at.set(field, seq);
     }
 }
 

@@ -84,7 +84,7 @@ impl Delta {
             quote.status_since = self.status_since;
         }
         for field in self.changed.iter() {
-            quote.changed_at[field as usize] = self.seq;
+            quote.changed_at.set(field, self.seq);
         }
         quote.seq = self.seq;
         quote.changes += self.merged;
@@ -103,7 +103,7 @@ mod tests {
         let mut quote = Quote { seq, changes: seq, ..Quote::default() };
         for (field, text) in numbers {
             quote.values.set_number(*field, Some(Price::parse(text).unwrap().decimal()));
-            quote.changed_at[*field as usize] = seq;
+            quote.changed_at.set(*field, seq);
         }
         quote.values.set_side(side);
         quote
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn since_names_what_changed_after_a_sequence() {
         let mut new = quote(9, &[(Field::Bid, "1"), (Field::Last, "2")], None);
-        new.changed_at[Field::Bid as usize] = 4;
+        new.changed_at.set(Field::Bid, 4);
         let delta = Delta::since(&new, 5, 8);
         assert_eq!(delta.changed, FieldSet::EMPTY.with(Field::Last));
         assert_eq!(delta.merged, 1);

@@ -40,7 +40,7 @@ pub use clock::{Clock, ManualClock, Micros, RealClock};
 pub use delta::Delta;
 pub use exact::{Exact, NumberError, Price, Ratio, Size};
 pub use field::{Field, FieldSet, Group};
-pub use quote::{Quote, Side, Values};
+pub use quote::{ChangedAt, Quote, Side, Values};
 pub use rust_decimal::Decimal;
 pub use status::{Reason, Status};
 pub use symbol::{Symbol, SymbolError};

@@ -1,8 +1,10 @@
 //! The current state of a symbol.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
 
-use crate::{Exact, Field, FieldSet, Group, Micros, Price, Ratio, Reason, Size, Source, Status};
+use crate::{Exact, Field, FieldSet, Micros, Price, Ratio, Reason, Size, Status};
 
 /// Which side took liquidity in a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -175,15 +177,51 @@ impl Values {
     }
 }
 
-/// Where the values of one group came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Origin {
-    /// The kind of message; `None` until the group was told once.
-    pub source: Option<Source>,
-    /// Venue's clock of the latest update that was taken, if it sends one.
-    pub ts_event: Option<Micros>,
-    /// Venue's own sequence number of that update, if it sends one.
-    pub venue_seq: Option<u64>,
+/// Per stored field the sequence of its last change.
+#[derive(Clone, Copy, Default)]
+pub struct ChangedAt {
+    /// Which fields have changed at all.
+    ever: FieldSet,
+    /// By [`Field`] discriminant; meaningless where never changed.
+    at: [u64; Field::STORED],
+}
+
+impl fmt::Debug for ChangedAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.ever.iter().map(|field| (field.name(), self.get(field)))).finish()
+    }
+}
+
+impl ChangedAt {
+    /// The sequence of the field's last change; 0 when it has never changed or is not a stored one.
+    pub fn get(&self, field: Field) -> u64 {
+        if self.ever.contains(field) { self.at[field as usize] } else { 0 }
+    }
+
+    /// Says that the field changed last at `seq`. Fields that are not stored are left alone.
+    pub fn set(&mut self, field: Field, seq: u64) {
+        let Some(at) = self.at.get_mut(field as usize) else { return };
+        *at = seq;
+        self.ever = self.ever.with(field);
+    }
+
+    /// The fields that changed after `seq`.
+    #[inline]
+    pub fn since(&self, seq: u64) -> FieldSet {
+        let mut bits = 0_u32;
+        for (place, &at) in self.at.iter().enumerate() {
+            bits |= u32::from(at > seq) << place;
+        }
+        FieldSet::from_bits(bits).intersection(self.ever)
+    }
+
+    /// Says which stored fields have changed at all, and gives room to put their sequences in by discriminant: for a
+    /// store that keeps them in its own form.
+    #[inline]
+    pub const fn store(&mut self, ever: FieldSet) -> &mut [u64; Field::STORED] {
+        self.ever = ever.intersection(FieldSet::STORED);
+        &mut self.at
+    }
 }
 
 /// The current state of a symbol, as one consistent picture.
@@ -207,20 +245,15 @@ pub struct Quote {
     pub ts_recv: Option<Micros>,
     /// When the last change was published.
     pub ts_pub: Micros,
-    /// Per stored field (by discriminant) the sequence of its last change; 0 for never.
-    pub changed_at: [u64; Field::STORED],
-    /// Per group, where its values came from.
-    pub origins: [Origin; Group::COUNT],
+    /// Per stored field the sequence of its last change.
+    pub changed_at: ChangedAt,
 }
 
 impl Quote {
     /// The stored fields that changed after `seq`.
+    #[inline]
     pub fn changed_since(&self, seq: u64) -> FieldSet {
-        let mut bits = 0_u32;
-        for (place, &at) in self.changed_at.iter().enumerate() {
-            bits |= u32::from(at > seq) << place;
-        }
-        FieldSet::from_bits(bits)
+        self.changed_at.since(seq)
     }
 
     /// Whether something can be shown for the field: a value, a derivable figure, a known time, or the status.
@@ -233,11 +266,6 @@ impl Quote {
             Field::LastSide => self.values.side().is_some(),
             number => self.values.figure(number).is_some(),
         }
-    }
-
-    /// Where the values of that group came from.
-    pub fn origin(&self, group: Group) -> &Origin {
-        &self.origins[group as usize]
     }
 }
 
@@ -283,10 +311,21 @@ mod tests {
     #[test]
     fn changed_since_names_the_fields() {
         let mut quote = Quote::default();
-        quote.changed_at[Field::Ask as usize] = 7;
-        quote.changed_at[Field::Status as usize] = 9;
+        quote.changed_at.set(Field::Ask, 7);
+        quote.changed_at.set(Field::Status, 9);
         assert_eq!(quote.changed_since(8), FieldSet::EMPTY.with(Field::Status));
         assert_eq!(quote.changed_since(6), FieldSet::EMPTY.with(Field::Status).with(Field::Ask));
         assert!(quote.changed_since(9).is_empty());
+    }
+
+    #[test]
+    fn what_never_changed_has_no_sequence_whatever_lies_there() {
+        let mut changed_at = ChangedAt::default();
+        changed_at.set(Field::Mid, 3);
+        assert_eq!(changed_at.since(0), FieldSet::EMPTY, "only stored fields have a sequence");
+        changed_at.store(FieldSet::EMPTY.with(Field::Bid).with(Field::Mid)).fill(5);
+        assert_eq!(changed_at.since(4), FieldSet::EMPTY.with(Field::Bid));
+        assert_eq!([Field::Bid, Field::Ask, Field::Mid].map(|field| changed_at.get(field)), [5, 0, 0]);
+        assert_eq!(format!("{changed_at:?}"), r#"{"bid": 5}"#);
     }
 }

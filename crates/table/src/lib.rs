@@ -8,6 +8,7 @@
 //! | `writer.rs` | [`Writer`]: what feeds do |
 //! | `merge.rs` | the rules of merging an update into a quote, pure |
 //! | `layout.rs` | where everything of a quote lies in a slot's words |
+//! | `groups.rs` | the numbers of a quote group by group |
 //! | [`slot`] | words that change together, read without waiting |
 //! | [`sequence`] | table-wide numbers and the safe cut |
 //! | `names.rs`, `feeds.rs` | names to ids to slots; the feeds |
@@ -45,6 +46,7 @@ pub mod sequence;
 pub mod slot;
 
 mod feeds;
+mod groups;
 mod layout;
 mod merge;
 mod names;
@@ -53,5 +55,6 @@ mod table;
 mod writer;
 
 pub use feeds::{FeedId, FeedInfo, FeedMode, FeedState};
+pub use layout::Origin;
 pub use table::{Config, Full, SymbolId, Table, TooManyWriters};
 pub use writer::{Applied, Writer};

@@ -22,11 +22,13 @@
 //! live by a snapshot only, also when it went through `stale` or `halted` in between. `halted`, `closed` and `delisted` end
 //! by an explicit status only, and silence or a lost connection do not cover them.
 
-use market::{Field, FieldSet, Group, Micros, Reason, Source, Status, Update};
+use market::{Decimal, Field, FieldSet, Group, Micros, Reason, Source, Status, Update};
 
+use crate::groups::{Each, each_number};
 use crate::layout::{
-    CHANGED_AT, CHANGES, META, Meta, NUMBERS, ORIGINS, OriginBits, SEQ, STATUS_SINCE, TS_EVENT, TS_PUB,
-    TS_RECV, Words, decimal, number, of_decimal, of_micros, scale_and_sign,
+    CHANGES, HEARD, META, Meta, Notes, ORIGINS, OriginBits, Origins, SEQ, SIDE_CHANGED, STATUS_CHANGED,
+    STATUS_SINCE, TS_EVENT, TS_PUB, TS_RECV, Words, decimal, number, of_decimal, of_heard, of_micros, place,
+    scale_and_sign, seq_note, time_note,
 };
 
 /// What an update would do.
@@ -34,48 +36,36 @@ use crate::layout::{
 pub(crate) struct Plan {
     /// Stored fields that become visibly different.
     pub(crate) changed: FieldSet,
-    /// Whether there is anything to write: a change, or only a group's origin.
-    pub(crate) moves: bool,
     /// One bit for each group that the update is taken for.
     groups: u32,
-    /// The word as it shall be.
+    /// The word as it shall be; as it was unless something changed.
     meta: Meta,
+    /// The note as it shall be.
+    origins: Origins,
     /// Whether the status itself differs, not only its reason.
     new_since: bool,
 }
 
-/// The fields of each group, worked out beforehand.
-const FIELDS: [FieldSet; Group::COUNT] =
-    [Group::Top.fields(), Group::Trade.fields(), Group::Day.fields(), Group::Contract.fields()];
-
 /// What `update` does to the quote in `old`; `None` when it is older than what is there.
 #[inline]
-pub(crate) fn plan(old: &impl Words, update: &Update) -> Option<Plan> {
+pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update) -> Option<Plan> {
     let was = Meta(old.get(META));
     let mut meta = was;
-    let told = update.told();
-    let mut taken = FieldSet::EMPTY;
-    let mut groups = 0;
-    let mut moves = false;
-    for (place, group) in Group::ALL.iter().copied().enumerate() {
-        let fields = told.intersection(FIELDS[place]);
-        if fields.is_empty() {
-            continue;
-        }
-        let origin = was.origin(group);
-        let (old_time, old_seq) = (origin.time(old, group), origin.seq(old, group));
-        if is_older(origin.source(), old_time, old_seq, was.status(), update) {
-            continue;
-        }
-        taken = taken.union(fields);
-        groups |= 1 << group as u32;
-        let new = OriginBits::new(update.source, update.ts_event.is_some(), update.venue_seq.is_some());
-        if origin != new {
-            meta.set_origin(group, new);
-        }
-        moves |= update.ts_event != old_time || update.venue_seq != old_seq;
-    }
-    if taken.is_empty() && !told.is_empty() {
+    let mut take = Take {
+        update,
+        notes,
+        status: was.status(),
+        comes: OriginBits::of(update),
+        origins: Origins(notes.note(ORIGINS)),
+        taken: FieldSet::EMPTY,
+        groups: 0,
+    };
+    take.group(Group::Top);
+    take.group(Group::Trade);
+    take.group(Group::Day);
+    take.group(Group::Contract);
+    let Take { mut origins, taken, groups, .. } = take;
+    if taken.is_empty() && !update.told().is_empty() {
         return None;
     }
 
@@ -88,27 +78,28 @@ pub(crate) fn plan(old: &impl Words, update: &Update) -> Option<Plan> {
         meta.set_side(side);
     }
 
-    let (status, reason) = next_status(&mut meta, update, !taken.is_empty());
-    let new_since = status != was.status();
-    if is_lost(was.status()) && !is_lost(status) && !taken.is_empty() {
+    let before = (was.status(), was.reason());
+    let (status, reason) = next_status(before, &mut origins, update, !taken.is_empty());
+    let new_since = status != before.0;
+    if is_lost(before.0) && !is_lost(status) && !taken.is_empty() {
         let old_life = was.present().minus(taken);
         meta.set_present(meta.present().minus(old_life));
         changed = changed.union(old_life);
-        for group in Group::ALL {
-            if groups >> group as u32 & 1 == 0 {
-                meta.set_origin(group, OriginBits::NONE);
+        for group in 0..Group::COUNT {
+            if groups >> group & 1 == 0 {
+                origins.set_group(group, OriginBits::NONE);
             }
         }
     }
-    if new_since || reason != was.reason() {
+    if (status, reason) != before {
         meta.set_status(status, reason);
         changed = changed.with(Field::Status);
     }
     if !changed.is_empty() {
         meta.set_times(update.ts_event.is_some(), true);
+        meta.add_ever(changed);
     }
-    moves |= meta != was;
-    Some(Plan { changed, moves, groups, meta, new_since })
+    Some(Plan { changed, groups, meta, origins, new_since })
 }
 
 /// Whether nothing is heard of the quote in this state, so that its values may be out of date.
@@ -117,16 +108,38 @@ fn is_lost(status: Status) -> bool {
     matches!(status, Status::Stale | Status::Connecting)
 }
 
+/// The groups that an update is taken for.
+struct Take<'a, N> {
+    update: &'a Update,
+    notes: &'a N,
+    status: Status,
+    comes: OriginBits,
+    origins: Origins,
+    taken: FieldSet,
+    groups: u32,
+}
+
+impl<N: Notes> Take<'_, N> {
+    /// Takes what is told of a group, unless it is older.
+    #[inline(always)]
+    fn group(&mut self, group: Group) {
+        let fields = self.update.told().intersection(group.fields());
+        let place = group as usize;
+        if fields.is_empty()
+            || is_older(self.origins.group(place), self.notes, place, self.status, self.update)
+        {
+            return;
+        }
+        self.taken = self.taken.union(fields);
+        self.groups |= 1 << place;
+        self.origins.set_group(place, self.comes);
+    }
+}
+
 /// Whether what the update tells of a group with that origin is older than what is there.
 #[inline]
-fn is_older(
-    source: Option<Source>,
-    time: Option<Micros>,
-    seq: Option<u64>,
-    status: Status,
-    update: &Update,
-) -> bool {
-    let Some(source) = source else { return false };
+fn is_older(origin: OriginBits, notes: &impl Notes, group: usize, status: Status, update: &Update) -> bool {
+    let Some(source) = origin.source() else { return false };
     if update.source == Source::History {
         return true;
     }
@@ -134,9 +147,9 @@ fn is_older(
         return false;
     }
     if update.source == source {
-        return matches!((update.venue_seq, seq), (Some(new), Some(old)) if new <= old);
+        return matches!((update.venue_seq, origin.seq(notes, group)), (Some(new), Some(old)) if new <= old);
     }
-    match (update.ts_event, time) {
+    match (update.ts_event, origin.time(notes, group)) {
         (Some(new), Some(old)) => new < old,
         _ => status == Status::Live && update.source < source,
     }
@@ -148,40 +161,56 @@ fn differing(old: &impl Words, was: Meta, update: &Update, taken: FieldSet) -> F
     let values = update.values();
     let new_present = values.present();
     // Present on one side only.
-    let mut changed =
-        taken.intersection(was.present().minus(new_present).union(new_present.minus(was.present())));
+    let one = was.present().minus(new_present).union(new_present.minus(was.present()));
     let both = taken.intersection(was.present()).intersection(new_present);
     let numbers = values.stored();
-    let mut left = both.intersection(FieldSet::NUMBERS).bits();
+    let mut differs = Differs { old, new: numbers, words: 0, spelling: 0 };
+    each_number(both, &mut differs);
+    let mut left = differs.spelling & both.bits();
     while left != 0 {
         let field = left.trailing_zeros() as usize;
-        if !same_number(number(old, field), of_decimal(numbers[field])) {
-            changed = changed.union(FieldSet::from_bits(1 << field));
+        if decimal(number(old, field)) == numbers[field] {
+            differs.words &= !(1 << field);
         }
         left &= left - 1;
     }
+    let mut changed = taken.intersection(one).union(FieldSet::from_bits(differs.words).intersection(both));
     if both.contains(Field::LastSide) && values.side() != Some(was.side()) {
         changed = changed.with(Field::LastSide);
     }
     changed
 }
 
-/// Numeric equality. Most comparisons end at the raw words.
-#[inline]
-fn same_number(old: [u64; 2], new: [u64; 2]) -> bool {
-    if old == new {
-        return true;
-    }
-    // With the same scale and sign, other digits are another number.
-    scale_and_sign(old) != scale_and_sign(new) && decimal(old) == decimal(new)
+/// What a comparison of raw words tells of numbers, by discriminant.
+struct Differs<'a, W> {
+    old: &'a W,
+    new: &'a [Decimal; Field::NUMBERS],
+    /// The words are not the same.
+    words: u32,
+    /// And not in scale and sign either, so that the numbers may be equal all the same. With the same scale and sign,
+    /// other digits are another number.
+    spelling: u32,
 }
 
-/// The status after an update. Clears or sets the gap mark in `meta` on the way.
+impl<W: Words> Each for Differs<'_, W> {
+    #[inline(always)]
+    fn number<const FIELD: usize>(&mut self) {
+        let (old, new) = (number(self.old, FIELD), of_decimal(self.new[FIELD]));
+        self.words |= u32::from((old[0] ^ new[0]) | (old[1] ^ new[1]) != 0) << FIELD;
+        self.spelling |= u32::from(scale_and_sign(old) != scale_and_sign(new)) << FIELD;
+    }
+}
+
+/// The status after an update. Clears or sets the gap mark on the way.
 #[inline]
-fn next_status(meta: &mut Meta, update: &Update, taken: bool) -> (Status, Reason) {
-    let (now, why) = (meta.status(), meta.reason());
-    if update.snapshot && meta.unsynced() {
-        meta.set_unsynced(false);
+fn next_status(
+    (now, why): (Status, Reason),
+    origins: &mut Origins,
+    update: &Update,
+    taken: bool,
+) -> (Status, Reason) {
+    if update.snapshot {
+        origins.set_unsynced(false);
     }
     let (status, reason) = match update.status {
         Some(explicit) => explicit,
@@ -194,8 +223,8 @@ fn next_status(meta: &mut Meta, update: &Update, taken: bool) -> (Status, Reason
         },
     };
     match status {
-        Status::Suspect => meta.set_unsynced(true),
-        Status::Live if meta.unsynced() => {
+        Status::Suspect => origins.set_unsynced(true),
+        Status::Live if origins.unsynced() => {
             return unresolved(now, why);
         }
         _ => {}
@@ -208,79 +237,106 @@ fn unresolved(now: Status, why: Reason) -> (Status, Reason) {
     (Status::Suspect, if now == Status::Suspect { why } else { Reason::Gap })
 }
 
-/// Writes what the plan says: every word that differs, and the head of the quote when something visible changed.
+/// Writes a visible change into a lane: the head, and every group in which something changed.
 #[inline]
 pub(crate) fn write(
     plan: &Plan,
     old: &impl Words,
     update: &Update,
-    change: Option<(u64, Micros)>,
+    seq: u64,
+    ts_pub: Micros,
     mut set: impl FnMut(usize, u64),
 ) {
-    set(META, plan.meta.0);
-    let mut left = plan.groups;
-    while left != 0 {
-        let place = ORIGINS + 2 * left.trailing_zeros() as usize;
-        if let Some(time) = update.ts_event {
-            set(place, of_micros(time));
-        }
-        if let Some(seq) = update.venue_seq {
-            set(place + 1, seq);
-        }
-        left &= left - 1;
+    let ts_event = update.ts_event.map_or(0, of_micros);
+    head(plan, old, (seq, ts_pub), (ts_event, of_micros(update.ts_recv)), &mut set);
+    if plan.changed.contains(Field::LastSide) {
+        set(SIDE_CHANGED, seq);
     }
-    let Some((seq, ts_pub)) = change else { return };
-    head(old, plan.changed, seq, ts_pub, &mut set);
-    set(TS_RECV, of_micros(update.ts_recv));
-    if let Some(time) = update.ts_event {
-        set(TS_EVENT, of_micros(time));
-    }
-    if plan.new_since {
-        set(STATUS_SINCE, of_micros(ts_pub));
-    }
-    let values = update.values();
-    let numbers = values.stored();
-    let mut left = plan.changed.intersection(values.present()).intersection(FieldSet::NUMBERS).bits();
-    while left != 0 {
-        let field = left.trailing_zeros() as usize;
-        let [low, high] = of_decimal(numbers[field]);
-        set(NUMBERS + 2 * field, low);
-        set(NUMBERS + 2 * field + 1, high);
-        left &= left - 1;
+    let new = update.values().stored();
+    each_number(plan.changed, &mut Put { changed: plan.changed, old, new, seq, set });
+}
+
+/// Writes a number and the sequence of its last change as they shall be, changed or not. What became absent gets a
+/// value that nobody will look at.
+struct Put<'a, W, S> {
+    changed: FieldSet,
+    old: &'a W,
+    new: &'a [Decimal; Field::NUMBERS],
+    seq: u64,
+    set: S,
+}
+
+impl<W: Words, S: FnMut(usize, u64)> Each for Put<'_, W, S> {
+    #[inline(always)]
+    fn number<const FIELD: usize>(&mut self) {
+        let at = place(FIELD);
+        let (old, old_seq) = (number(self.old, FIELD), self.old.get(at + 2));
+        let new = of_decimal(self.new[FIELD]);
+        let is_new = self.changed.bits() >> FIELD & 1 != 0;
+        (self.set)(at, if is_new { new[0] } else { old[0] });
+        (self.set)(at + 1, if is_new { new[1] } else { old[1] });
+        (self.set)(at + 2, if is_new { self.seq } else { old_seq });
     }
 }
 
-/// What every change sets.
+/// The head of a quote as it is after a change.
 #[inline]
-fn head(old: &impl Words, changed: FieldSet, seq: u64, ts_pub: Micros, set: &mut impl FnMut(usize, u64)) {
+fn head(
+    plan: &Plan,
+    old: &impl Words,
+    (seq, ts_pub): (u64, Micros),
+    (ts_event, ts_recv): (u64, u64),
+    set: &mut impl FnMut(usize, u64),
+) {
     set(SEQ, seq);
     set(CHANGES, old.get(CHANGES) + 1);
+    set(META, plan.meta.0);
+    let since = old.get(STATUS_SINCE);
+    set(STATUS_SINCE, if plan.new_since { of_micros(ts_pub) } else { since });
+    set(TS_EVENT, ts_event);
+    set(TS_RECV, ts_recv);
     set(TS_PUB, of_micros(ts_pub));
-    let mut left = changed.bits();
+    let status = old.get(STATUS_CHANGED);
+    set(STATUS_CHANGED, if plan.changed.contains(Field::Status) { seq } else { status });
+}
+
+/// Notes what the update says of itself, whether it changed anything or not.
+#[inline]
+pub(crate) fn note(plan: &Plan, update: &Update, heard: u64, mut set: impl FnMut(usize, u64)) {
+    set(ORIGINS, plan.origins.0);
+    set(HEARD, heard.max(of_heard(update.ts_recv)));
+    let mut left = plan.groups;
     while left != 0 {
-        set(CHANGED_AT + left.trailing_zeros() as usize, seq);
+        let group = left.trailing_zeros() as usize;
         left &= left - 1;
+        if let Some(time) = update.ts_event {
+            set(time_note(group), of_micros(time));
+        }
+        if let Some(seq) = update.venue_seq {
+            set(seq_note(group), seq);
+        }
     }
 }
 
-/// What setting a status from outside the venue's own messages does: the new word, and whether the status changes.
-pub(crate) fn plan_status(old: &impl Words, status: Status, reason: Reason) -> Plan {
+/// What setting a status from outside the venue's own messages does.
+pub(crate) fn plan_status(old: &impl Words, notes: &impl Notes, status: Status, reason: Reason) -> Plan {
     let was = Meta(old.get(META));
     let mut meta = was;
+    let mut origins = Origins(notes.note(ORIGINS));
     // A new connection starts its venue sequences where it likes.
     let interrupted = matches!(status, Status::Stale | Status::Connecting | Status::Suspect);
     if interrupted {
-        meta.clear_venue_seqs();
+        origins.clear_venue_seqs();
     }
     match status {
-        Status::Suspect => meta.set_unsynced(true),
-        Status::Connecting => meta.set_unsynced(false),
+        Status::Suspect => origins.set_unsynced(true),
+        Status::Connecting => origins.set_unsynced(false),
         _ => {}
     }
     let kept = interrupted && matches!(was.status(), Status::Halted | Status::Closed | Status::Delisted);
     let (status, reason) = match status {
         _ if kept => (was.status(), was.reason()),
-        Status::Live if meta.unsynced() => unresolved(was.status(), was.reason()),
+        Status::Live if origins.unsynced() => unresolved(was.status(), was.reason()),
         _ => (status, reason),
     };
     let new_since = status != was.status();
@@ -288,23 +344,25 @@ pub(crate) fn plan_status(old: &impl Words, status: Status, reason: Reason) -> P
     if new_since || reason != was.reason() {
         meta.set_status(status, reason);
         changed = changed.with(Field::Status);
+        meta.add_ever(changed);
     }
-    Plan { changed, moves: meta != was, groups: 0, meta, new_since }
+    Plan { changed, groups: 0, meta, origins, new_since }
 }
 
 /// Writes a status set from outside. The values and their times stay those of the last update.
 pub(crate) fn write_status(
     plan: &Plan,
     old: &impl Words,
-    change: Option<(u64, Micros)>,
+    seq: u64,
+    now: Micros,
     mut set: impl FnMut(usize, u64),
 ) {
-    set(META, plan.meta.0);
-    let Some((seq, now)) = change else { return };
-    head(old, plan.changed, seq, now, &mut set);
-    if plan.new_since {
-        set(STATUS_SINCE, of_micros(now));
-    }
+    head(plan, old, (seq, now), (old.get(TS_EVENT), old.get(TS_RECV)), &mut set);
+}
+
+/// Notes what a status set from outside does to the origins, whether it changed anything or not.
+pub(crate) fn note_status(plan: &Plan, mut set: impl FnMut(usize, u64)) {
+    set(ORIGINS, plan.origins.0);
 }
 
 #[cfg(all(test, not(loom)))]

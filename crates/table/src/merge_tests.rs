@@ -1,8 +1,8 @@
 //! The merge rules as a table of cases: what stood there, what came, what must follow.
 
 use super::*;
-use crate::layout::{WORDS, fill};
-use market::{Decimal, Price, Quote, Side};
+use crate::layout::{NOTES, Origin, WORDS, fill, origin};
+use market::{Price, Quote, Side};
 
 impl Words for [u64; WORDS] {
     fn get(&self, at: usize) -> u64 {
@@ -10,9 +10,16 @@ impl Words for [u64; WORDS] {
     }
 }
 
+impl Notes for [u64; NOTES] {
+    fn note(&self, at: usize) -> u64 {
+        self[at]
+    }
+}
+
 /// A quote in plain words, with the sequence it has reached.
 struct Plain {
     words: [u64; WORDS],
+    notes: [u64; NOTES],
     seq: u64,
 }
 
@@ -25,33 +32,41 @@ enum Did {
 
 impl Plain {
     fn new() -> Plain {
-        Plain { words: [0; WORDS], seq: 0 }
+        Plain { words: [0; WORDS], notes: [0; NOTES], seq: 0 }
     }
 
     fn apply(&mut self, update: &Update) -> Did {
-        let Some(plan) = plan(&self.words, update) else { return Did::Older };
-        let old = self.words;
-        let change = (!plan.changed.is_empty()).then(|| {
-            self.seq += 1;
-            (self.seq, Micros(1_000 + self.seq as i64))
-        });
-        write(&plan, &old, update, change, |at, word| self.words[at] = word);
-        if change.is_some() {
-            return Did::Changed(plan.changed);
+        let Some(plan) = plan(&self.words, &self.notes, update) else { return Did::Older };
+        let (old, heard) = (self.words, self.notes[HEARD]);
+        note(&plan, update, heard, |at, word| self.notes[at] = word);
+        if plan.changed.is_empty() {
+            assert_eq!(plan.meta, Meta(old[META]), "what is not written must not differ");
+            return Did::Unchanged;
         }
-        assert_eq!(plan.moves, self.words != old, "a write exactly when something differs");
-        Did::Unchanged
+        self.seq += 1;
+        write(&plan, &old, update, self.seq, self.now(), |at, word| self.words[at] = word);
+        Did::Changed(plan.changed)
+    }
+
+    fn now(&self) -> Micros {
+        Micros(1_000 + self.seq as i64)
     }
 
     fn set(&mut self, status: Status, reason: Reason) -> bool {
-        let plan = plan_status(&self.words, status, reason);
+        let plan = plan_status(&self.words, &self.notes, status, reason);
         let old = self.words;
-        let change = (!plan.changed.is_empty()).then(|| {
-            self.seq += 1;
-            (self.seq, Micros(1_000 + self.seq as i64))
-        });
-        write_status(&plan, &old, change, |at, word| self.words[at] = word);
-        change.is_some()
+        note_status(&plan, |at, word| self.notes[at] = word);
+        if plan.changed.is_empty() {
+            assert_eq!(plan.meta, Meta(old[META]), "what is not written must not differ");
+            return false;
+        }
+        self.seq += 1;
+        write_status(&plan, &old, self.seq, self.now(), |at, word| self.words[at] = word);
+        true
+    }
+
+    fn origin(&self, group: Group) -> Origin {
+        origin(&self.notes, group)
     }
 
     fn quote(&self) -> Quote {
@@ -110,19 +125,18 @@ fn older_groups_are_dropped() {
             plain.apply(&bid("1", stands.0, stands.1, stands.2, false)),
             Did::Changed(BID.with(Field::Status))
         );
-        let before = plain.words;
+        let before = (plain.words, plain.notes);
         let expected = if taken { Did::Changed(BID) } else { Did::Older };
         assert_eq!(plain.apply(&bid("2", comes.0, comes.1, comes.2, snapshot)), expected, "{what}");
-        let quote = plain.quote();
         if taken {
-            let origin = quote.origin(Group::Top);
+            let origin = plain.origin(Group::Top);
             assert_eq!(
                 (origin.source, origin.ts_event, origin.venue_seq),
                 (Some(comes.0), comes.1.map(Micros), comes.2),
                 "{what}"
             );
         } else {
-            assert_eq!(plain.words, before, "{what}: nothing may be touched");
+            assert_eq!((plain.words, plain.notes), before, "{what}: nothing may be touched");
         }
     }
 }
@@ -150,8 +164,8 @@ fn what_is_not_older_is_taken_and_the_rest_dropped() {
     let quote = plain.quote();
     assert_eq!(quote.values.bid().unwrap().to_string(), "1");
     assert_eq!(quote.values.side(), Some(Side::Sell));
-    assert_eq!(quote.origin(Group::Top).source, Some(Source::Direct));
-    assert_eq!(quote.origin(Group::Trade).source, Some(Source::Ticker));
+    assert_eq!(plain.origin(Group::Top).source, Some(Source::Direct));
+    assert_eq!(plain.origin(Group::Trade).source, Some(Source::Ticker));
 }
 
 #[test]
@@ -208,7 +222,7 @@ fn an_unchanged_update_still_moves_its_origin() {
     );
     let quote = plain.quote();
     assert_eq!((quote.seq, quote.changes, quote.ts_event), (1, 1, Some(Micros(1))), "of the last change");
-    assert_eq!(quote.origin(Group::Top).venue_seq, Some(12));
+    assert_eq!(plain.origin(Group::Top).venue_seq, Some(12));
 }
 
 #[test]
@@ -313,7 +327,7 @@ fn promise_5_what_was_known_before_the_feed_was_lost_does_not_come_back_with_it(
         assert_eq!((quote.status, quote.values.bid()), (Status::Live, None));
         assert_eq!(quote.values.last(), Price::parse("1.6").ok());
         assert!(matches!(changed, Did::Changed(fields) if fields.contains(Field::Bid)), "its going is told");
-        assert_eq!(quote.origin(Group::Top).source, None, "whatever tells the top next is taken");
+        assert_eq!(plain.origin(Group::Top).source, None, "whatever tells the top next is taken");
         plain.apply(&bid("1", Source::Ticker, None, None, false));
         assert!(plain.quote().values.bid().is_some());
     }
@@ -334,7 +348,7 @@ fn a_status_from_outside() {
         (Some(Micros(3)), Some(Micros(500))),
         "times of the last update"
     );
-    assert_eq!(quote.origin(Group::Top).venue_seq, None, "the venue may begin anew");
+    assert_eq!(plain.origin(Group::Top).venue_seq, None, "the venue may begin anew");
     assert_eq!(
         plain.apply(&bid("2", Source::Direct, None, Some(1), false)),
         Did::Changed(BID.with(Field::Status))

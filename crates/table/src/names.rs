@@ -8,46 +8,22 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use dashmap::DashMap;
-use market::{Micros, Symbol};
+use market::Symbol;
 
-use crate::layout::{WORDS, micros, of_micros};
+use crate::layout::{NOTES, WORDS};
 use crate::slot::Slot;
 use crate::sync::{AtomicU64, Ordering, Padded};
 use crate::{Full, SymbolId};
 
-/// Slots a chunk: about 74 KB at once, small beside any feed's own buffers.
+/// Slots a chunk: 68 KB at once, small beside any feed's own buffers.
 const CHUNK: usize = 64;
-/// [`Entry::heard`] before the first update.
-const NEVER: Micros = Micros(i64::MIN);
 
 /// Everything the table keeps of a symbol, but the dense sequence of its last change.
 #[derive(Debug)]
 pub(crate) struct Entry {
     /// Set once, before the id is given out.
     symbol: OnceLock<Symbol>,
-    /// Arrival of the latest update, changed or not. Written under the slot's lock.
-    heard: AtomicU64,
-    pub(crate) slot: Slot<WORDS>,
-}
-
-impl Entry {
-    fn new() -> Entry {
-        Entry { symbol: OnceLock::new(), heard: AtomicU64::new(of_micros(NEVER)), slot: Slot::new() }
-    }
-
-    /// Arrival of the latest update that was taken.
-    pub(crate) fn heard(&self) -> Option<Micros> {
-        let at = micros(self.heard.load(Ordering::Relaxed));
-        (at != NEVER).then_some(at)
-    }
-
-    /// Moves that time forward, never back. The caller holds the slot's lock, so that the two steps are one.
-    #[inline]
-    pub(crate) fn hear(&self, at: Micros) {
-        if at > micros(self.heard.load(Ordering::Relaxed)) {
-            self.heard.store(of_micros(at), Ordering::Relaxed);
-        }
-    }
+    pub(crate) slot: Slot<WORDS, NOTES>,
 }
 
 /// All names and slots.
@@ -96,7 +72,7 @@ impl Names {
         };
         let chunk = self.chunks[place / CHUNK].get_or_init(|| {
             let here = CHUNK.min(self.capacity - place / CHUNK * CHUNK);
-            (0..here).map(|_| Entry::new()).collect()
+            (0..here).map(|_| Entry { symbol: OnceLock::new(), slot: Slot::new() }).collect()
         });
         // A place that a panic left half made is simply used.
         let _ = chunk[place % CHUNK].symbol.set(symbol.clone());

@@ -25,6 +25,8 @@
 //! | fence | reader, after the words | Acquire | the writer's fence |
 //! | tag | load after the words | Relaxed | ordered by the fence before it |
 //! | `pending` | load, store | Relaxed | under the lock |
+//! | notes | load, store by a writer | Relaxed | under the lock |
+//! | notes | load by a reader | Relaxed | one word by itself (`Table::heard`); nothing is concluded about other words |
 //!
 //! *What one reader sees only moves forward,* because it takes a lane only when the tag equals the `published` that
 //! directed it there, and `published` cannot go back for one reader (coherence). Without that equality it could land,
@@ -74,7 +76,6 @@
 //! | atomic | operation | order | partner and argument |
 //! |---|---|---|---|
 //! | `changed[id]` | store, under the slot's lock | Release | a reader's Acquire load: after it, a read of the slot sees that publication. Stored before the lock is given back, so it never goes down; stored before idle, so a cut at or above it means it is visible |
-//! | `heard` | load and store under the lock, load | Relaxed | a time by itself; nothing is concluded about other words |
 //! | `len` of names, of feeds | store, load | Release, Acquire | what an id below it stands for is there |
 //! | `refused` | add, load | Relaxed | a counter |
 //! | chunks, names, feed infos | `OnceLock` | | the standard library's |

@@ -14,6 +14,9 @@
 //! holds up the other *writers of this slot*, and nobody else. Symbols have one feed each in the usual setup, so the
 //! lock is nearly always free.
 //!
+//! Beside the lanes stand *notes*: words that writers keep for themselves, one copy each, changed at once and under the
+//! lock. Readers may glance at a single one; nothing says that two of them, or one and the lanes, belong together.
+//!
 //! A writer that panics in mid-write leaves the slot as it was: the guards release the lock, and the half-filled lane is
 //! filled again by the next writer. Every order is argued in [`crate::ordering`].
 
@@ -22,9 +25,11 @@ use crate::sync::{AtomicU64, Ordering, fence, pause};
 /// The most words that a slot can have: which of them differ between the lanes is kept as one word of bits.
 pub const WORDS_MAX: usize = 64;
 
-/// `N` words that are read and written as one value.
+/// `N` words that are read and written as one value, and `M` notes of the writers.
 #[derive(Debug)]
-pub struct Slot<const N: usize> {
+// In this order, so that what a writer needs of the lock and the first notes share a line of the cache.
+#[repr(C)]
+pub struct Slot<const N: usize, const M: usize = 0> {
     /// 1 while a writer holds the slot. Writers only.
     lock: AtomicU64,
     /// How many publications there were; the lowest bit is the place of the lane that readers take. Written under
@@ -32,6 +37,8 @@ pub struct Slot<const N: usize> {
     published: AtomicU64,
     /// One bit for each word that may differ between the lanes. Used under the lock only.
     pending: AtomicU64,
+    /// Written under the lock.
+    notes: [AtomicU64; M],
     lanes: [Lane<N>; 2],
 }
 
@@ -40,7 +47,7 @@ const BUSY: u64 = u64::MAX;
 
 /// One copy of the words.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 struct Lane<const N: usize> {
     /// The publication that the words belong to, or [`BUSY`].
     tag: AtomicU64,
@@ -53,34 +60,35 @@ pub struct View<'a, const N: usize>(&'a Lane<N>);
 
 /// The right to write a slot; given back on drop.
 #[derive(Debug)]
-pub struct Guard<'a, const N: usize> {
-    slot: &'a Slot<N>,
+pub struct Guard<'a, const N: usize, const M: usize = 0> {
+    slot: &'a Slot<N, M>,
     published: u64,
 }
 
 /// A write in progress, invisible until [`Rewrite::publish`]; dropped without it, nothing has happened.
 #[derive(Debug)]
-pub struct Rewrite<'g, 'a, const N: usize> {
-    guard: &'g mut Guard<'a, N>,
+pub struct Rewrite<'g, 'a, const N: usize, const M: usize = 0> {
+    guard: &'g mut Guard<'a, N, M>,
     /// One bit for each word that was set.
     touched: u64,
 }
 
-impl<const N: usize> Default for Slot<N> {
-    fn default() -> Slot<N> {
+impl<const N: usize, const M: usize> Default for Slot<N, M> {
+    fn default() -> Slot<N, M> {
         Slot::new()
     }
 }
 
-impl<const N: usize> Slot<N> {
+impl<const N: usize, const M: usize> Slot<N, M> {
     /// A slot of zeros.
-    pub fn new() -> Slot<N> {
+    pub fn new() -> Slot<N, M> {
         const { assert!(N <= WORDS_MAX) };
         let lane = |tag| Lane { tag: AtomicU64::new(tag), words: std::array::from_fn(|_| AtomicU64::new(0)) };
         Slot {
             lock: AtomicU64::new(0),
             published: AtomicU64::new(0),
             pending: AtomicU64::new(0),
+            notes: std::array::from_fn(|_| AtomicU64::new(0)),
             lanes: [lane(0), lane(BUSY)],
         }
     }
@@ -103,9 +111,18 @@ impl<const N: usize> Slot<N> {
         }
     }
 
+    /// A note as it is right now.
+    ///
+    /// # Panics
+    /// When `at` is not below `M`.
+    #[inline]
+    pub fn note(&self, at: usize) -> u64 {
+        self.notes[at].load(Ordering::Relaxed)
+    }
+
     /// Takes the slot for writing. Waits only for another *writer* of this very slot.
     #[inline]
-    pub fn lock(&self) -> Guard<'_, N> {
+    pub fn lock(&self) -> Guard<'_, N, M> {
         let mut tries = 0;
         while self.lock.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
             pause(tries);
@@ -132,30 +149,48 @@ impl<const N: usize> View<'_, N> {
     }
 }
 
-impl<'a, const N: usize> Guard<'a, N> {
+impl<'a, const N: usize, const M: usize> Guard<'a, N, M> {
     /// The present words. They stand still as long as the guard is held.
     #[inline]
     pub fn view(&self) -> View<'a, N> {
         View(&self.slot.lanes[place(self.published)])
     }
 
+    /// A note. It stands still as long as the guard is held.
+    ///
+    /// # Panics
+    /// When `at` is not below `M`.
+    #[inline]
+    pub fn note(&self, at: usize) -> u64 {
+        self.slot.note(at)
+    }
+
+    /// Sets a note, at once.
+    ///
+    /// # Panics
+    /// When `at` is not below `M`.
+    #[inline]
+    pub fn set_note(&mut self, at: usize, word: u64) {
+        self.slot.notes[at].store(word, Ordering::Relaxed);
+    }
+
     /// Begins a write.
     #[inline]
-    pub fn rewrite(&mut self) -> Rewrite<'_, 'a, N> {
+    pub fn rewrite(&mut self) -> Rewrite<'_, 'a, N, M> {
         self.slot.lanes[place(self.published + 1)].tag.store(BUSY, Ordering::Release);
         fence(Ordering::Release);
         Rewrite { guard: self, touched: 0 }
     }
 }
 
-impl<const N: usize> Drop for Guard<'_, N> {
+impl<const N: usize, const M: usize> Drop for Guard<'_, N, M> {
     #[inline]
     fn drop(&mut self) {
         self.slot.lock.store(0, Ordering::Release);
     }
 }
 
-impl<const N: usize> Rewrite<'_, '_, N> {
+impl<const N: usize, const M: usize> Rewrite<'_, '_, N, M> {
     #[inline]
     fn back(&self) -> &Lane<N> {
         &self.guard.slot.lanes[place(self.guard.published + 1)]
@@ -193,7 +228,7 @@ impl<const N: usize> Rewrite<'_, '_, N> {
     }
 }
 
-impl<const N: usize> Drop for Rewrite<'_, '_, N> {
+impl<const N: usize, const M: usize> Drop for Rewrite<'_, '_, N, M> {
     /// Reached only without `publish`: remembers which words of the back lane are not to be trusted. Its tag stays
     /// `BUSY`, because a reader with an old direction may still come by.
     fn drop(&mut self) {

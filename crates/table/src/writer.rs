@@ -6,6 +6,7 @@ use std::sync::Arc;
 use market::{FieldSet, Micros, Reason, Status, Update};
 
 use crate::feeds::FeedId;
+use crate::layout::HEARD;
 use crate::merge;
 use crate::sequence::Place;
 use crate::sync::Ordering;
@@ -76,17 +77,12 @@ impl Writer {
         ts_pub: Micros,
         mid_write: impl FnOnce(),
     ) -> Applied {
-        let entry = self.table.names.entry(id);
-        let mut guard = entry.slot.lock();
+        let mut guard = self.table.names.entry(id).slot.lock();
         let old = guard.view();
-        let Some(plan) = merge::plan(&old, update) else { return Applied::Older };
-        entry.hear(update.ts_recv);
+        let Some(plan) = merge::plan(&old, &guard, update) else { return Applied::Older };
+        let heard = guard.note(HEARD);
         if plan.changed.is_empty() {
-            if plan.moves {
-                let mut rewrite = guard.rewrite();
-                merge::write(&plan, &old, update, None, |at, word| rewrite.set(at, word));
-                rewrite.publish();
-            }
+            merge::note(&plan, update, heard, |at, word| guard.set_note(at, word));
             return Applied::Unchanged;
         }
         let Some(place) = &mut self.place else {
@@ -95,12 +91,14 @@ impl Writer {
         let ticket = self.table.sequencer.take(place);
         let seq = ticket.seq();
         let mut rewrite = guard.rewrite();
-        merge::write(&plan, &old, update, Some((seq, ts_pub)), |at, word| rewrite.set(at, word));
+        merge::write(&plan, &old, update, seq, ts_pub, |at, word| rewrite.set(at, word));
         mid_write();
         rewrite.publish();
         // First the slot, then the dense array, then the cut, and the lock is held until the array says so too:
         // `changed_seq` never points ahead of the slot and never moves back.
         self.table.changed[id.index()].store(seq, Ordering::Release);
+        // Only now: a write that is given up half-way leaves the notes as they were.
+        merge::note(&plan, update, heard, |at, word| guard.set_note(at, word));
         drop(guard);
         drop(ticket);
         Applied::Changed { seq, fields: plan.changed }
@@ -110,24 +108,20 @@ impl Writer {
     /// change, or `None` when it was so already. `Stale`, `Connecting` and `Suspect` do not cover `Halted`, `Closed` and
     /// `Delisted`, but even then the venue sequences are forgotten, because the next connection may begin anywhere.
     pub fn set_status(&mut self, id: SymbolId, status: Status, reason: Reason, now: Micros) -> Option<u64> {
-        let entry = self.table.names.entry(id);
-        let mut guard = entry.slot.lock();
+        let mut guard = self.table.names.entry(id).slot.lock();
         let old = guard.view();
-        let plan = merge::plan_status(&old, status, reason);
+        let plan = merge::plan_status(&old, &guard, status, reason);
         if plan.changed.is_empty() {
-            if plan.moves {
-                let mut rewrite = guard.rewrite();
-                merge::write_status(&plan, &old, None, |at, word| rewrite.set(at, word));
-                rewrite.publish();
-            }
+            merge::note_status(&plan, |at, word| guard.set_note(at, word));
             return None;
         }
         let ticket = self.table.sequencer.take(self.place.as_mut()?);
         let seq = ticket.seq();
         let mut rewrite = guard.rewrite();
-        merge::write_status(&plan, &old, Some((seq, now)), |at, word| rewrite.set(at, word));
+        merge::write_status(&plan, &old, seq, now, |at, word| rewrite.set(at, word));
         rewrite.publish();
         self.table.changed[id.index()].store(seq, Ordering::Release);
+        merge::note_status(&plan, |at, word| guard.set_note(at, word));
         drop(guard);
         drop(ticket);
         Some(seq)

@@ -4,12 +4,11 @@
 
 use std::collections::HashMap;
 
-use market::quote::Origin;
 use market::{
     Decimal, Delta, Field, FieldSet, Group, Micros, Quote, Reason, Side, Source, Status, Symbol, Update,
 };
 use proptest::prelude::*;
-use table::{Applied, Config, SymbolId, Table, Writer};
+use table::{Applied, Config, Origin, SymbolId, Table, Writer};
 
 const SYMBOLS: usize = 3;
 const WRITERS: usize = 3;
@@ -31,13 +30,14 @@ struct Model {
 #[derive(Clone, Default)]
 struct Known {
     quote: Quote,
+    /// By group, where its values came from.
+    origins: [Origin; Group::COUNT],
     gap: bool,
     heard: Option<Micros>,
 }
 
 impl Model {
-    fn older(quote: &Quote, group: Group, update: &Update) -> bool {
-        let origin = quote.origin(group);
+    fn older(origin: &Origin, status: Status, update: &Update) -> bool {
         let Some(source) = origin.source else { return false };
         let same = source == update.source;
         let seqs = origin.venue_seq.zip(update.venue_seq);
@@ -47,13 +47,14 @@ impl Model {
             () if update.snapshot => false,
             () if same => seqs.is_some_and(|(old, new)| new <= old),
             () if times.is_some() => times.is_some_and(|(old, new)| new < old),
-            () => update.source < source && quote.status == Status::Live,
+            () => update.source < source && status == Status::Live,
         }
     }
 
     fn apply(&mut self, symbol: usize, update: &Update, ts_pub: Micros) -> Applied {
         let known = self.quotes.entry(symbol).or_default();
         let old = known.quote;
+        let origins = known.origins;
         let mut new = old;
         let mut taken = 0;
         let mut told = 0;
@@ -63,7 +64,7 @@ impl Model {
                 continue;
             }
             told += 1;
-            if Model::older(&old, group, update) {
+            if Model::older(&origins[group as usize], old.status, update) {
                 continue;
             }
             taken += 1;
@@ -74,7 +75,7 @@ impl Model {
                     new.values.set_number(field, update.values().number(field));
                 }
             }
-            new.origins[group as usize] = Origin {
+            known.origins[group as usize] = Origin {
                 source: Some(update.source),
                 ts_event: update.ts_event,
                 venue_seq: update.venue_seq,
@@ -95,7 +96,7 @@ impl Model {
         if taken > 0 && lost.contains(&old.status) && !lost.contains(&new.status) {
             for group in Group::ALL {
                 let fresh = !group.fields().intersection(update.told()).is_empty()
-                    && !Model::older(&old, group, update);
+                    && !Model::older(&origins[group as usize], old.status, update);
                 for field in group.fields().iter().filter(|f| !fresh || !update.told().contains(*f)) {
                     new.values.set_number(field, None);
                     if field == Field::LastSide {
@@ -103,7 +104,7 @@ impl Model {
                     }
                 }
                 if !fresh {
-                    new.origins[group as usize] = Origin::default();
+                    known.origins[group as usize] = Origin::default();
                 }
             }
         }
@@ -136,7 +137,7 @@ impl Model {
         let mut new = old;
         let interrupted = [Status::Stale, Status::Connecting, Status::Suspect].contains(&status);
         if interrupted {
-            for origin in &mut new.origins {
+            for origin in &mut known.origins {
                 origin.venue_seq = None;
             }
         }
@@ -162,7 +163,7 @@ fn number(new: &mut Quote, fields: FieldSet, seq: u64, ts_pub: Micros) {
     (new.seq, new.ts_pub) = (seq, ts_pub);
     new.changes += 1;
     for field in fields.iter() {
-        new.changed_at[field as usize] = seq;
+        new.changed_at.set(field, seq);
     }
 }
 
@@ -276,6 +277,7 @@ proptest! {
             prop_assert_eq!(picture(&table.read(ids[*symbol])), picture(&quote));
             prop_assert_eq!(table.changed_seq(ids[*symbol]), quote.seq);
             prop_assert_eq!(table.heard(ids[*symbol]), known.heard);
+            prop_assert_eq!(Group::ALL.map(|group| table.origin(ids[*symbol], group)), known.origins);
             prop_assert_eq!((table.last_seq(), table.safe_cut()), (model.seq, model.seq), "a number for each change only");
             for old in &history[*symbol] {
                 check_delta(old, &quote);

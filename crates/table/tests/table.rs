@@ -106,12 +106,12 @@ fn promise_10_a_status_is_remembered_by_its_own_sequence() {
     writer.apply(id, &bid(100), Micros(1));
     let stale = writer.set_status(id, Status::Stale, Reason::Silence, Micros(2)).unwrap();
     writer.set_status(id, Status::Halted, Reason::Venue, Micros(3)).unwrap();
-    let halted = table.read(id).changed_at[Field::Status as usize];
+    let halted = table.read(id).changed_at.get(Field::Status);
     for price in 200..210 {
         writer.apply(id, &bid(price), Micros(price));
     }
     let quote = table.read(id);
-    assert_eq!((quote.status, quote.changed_at[Field::Status as usize]), (Status::Halted, halted));
+    assert_eq!((quote.status, quote.changed_at.get(Field::Status)), (Status::Halted, halted));
     assert!(halted > stale && quote.changed_since(stale).contains(Field::Status));
     assert!(!quote.changed_since(halted).contains(Field::Status));
 }
