@@ -39,7 +39,7 @@ usage: cargo xtask COMMAND [OPTION...]
   tidy               the rules of the tree that no compiler knows (a second)
   docs               write the documents that repeat what the program says
      --check           only tell whether they are up to date
-  safety [PROOF]     the long proofs: tsan, loom, fuzz (all three when none is named)
+  safety [PROOF]     the long proofs: tsan, loom, vanish, fuzz (all when none is named)
      --seconds N       time for each fuzz target (60)
   bench [NAME]       measure, in release; NAME is one file of benches/
      -- ARG...         handed to the bench
