@@ -2,7 +2,7 @@
 //!
 //! `warp::serve` has no timeouts, no limits and no handle on a connection, so a client that stops reading is kept for
 //! ever. Here every listening socket carries the options that its connections inherit on Linux, hyper gets a timer
-//! and bounds, and each connection's task ends when its [`Peer::kill`] is cancelled.
+//! and bounds, and each connection's task ends when its `Peer::kill` is cancelled.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,6 +1,6 @@
 //! One connected stream: who it is, what it subscribed to, and what can wake or end it.
 //!
-//! What it is *owed* is worked out in [`crate::outbox`], the bytes are made in `wire`, who wakes it is
+//! What it is *owed* is worked out in `outbox`, the bytes are made in `wire`, who wakes it is
 //! [`crate::hub`]. This file holds only what those three share.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};

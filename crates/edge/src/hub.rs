@@ -6,7 +6,7 @@
 //! the next look.
 //!
 //! The first change after quiet is passed on at once. While changes keep coming, looks are spaced out by what waking
-//! costs, up to [`SPACING_MAX`], so that efficiency grows with load instead of latency.
+//! costs, up to `SPACING_MAX`, so that efficiency grows with load instead of latency.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
