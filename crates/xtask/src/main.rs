@@ -7,7 +7,7 @@
 //! | [`tidy`] | the rules of the tree that no compiler knows |
 //! | [`docs`] | documents that repeat what the program says |
 //! | [`safety`] | the long proofs: ThreadSanitizer, loom, fuzzing |
-//! | [`bench`] | measurements |
+//! | [`mod@bench`] | measurements |
 //! | [`tree`], [`metadata`], [`exec`] | the files, the crates, other programs |
 //!
 //! It knows none of our crates: a broken crate must not stop the tool that says what is broken.
