@@ -36,11 +36,13 @@ impl Side {
 
 /// The stored values of a quote, each present or absent. Absent is not zero.
 #[derive(Clone, Copy, Debug)]
+// So that no number lies across two lines of the cache.
+#[repr(C, align(16))]
 pub struct Values {
-    /// Which of the numbers and the side are present.
-    present: FieldSet,
     /// By [`Field`] discriminant; meaningless where not present.
     numbers: [Decimal; Field::NUMBERS],
+    /// Which of the numbers and the side are present.
+    present: FieldSet,
     side: Side,
 }
 

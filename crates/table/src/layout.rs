@@ -216,8 +216,7 @@ impl Meta {
 
     #[inline]
     pub(crate) fn set_times(&mut self, has_event: bool, has_recv: bool) {
-        self.put(HAS_EVENT, has_event);
-        self.put(HAS_RECV, has_recv);
+        self.put_bits(HAS_EVENT, 2, u64::from(has_event) | u64::from(has_recv) << 1);
     }
 }
 

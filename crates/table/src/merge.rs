@@ -22,6 +22,8 @@
 //! live by a snapshot only, also when it went through `stale` or `halted` in between. `halted`, `closed` and `delisted` end
 //! by an explicit status only, and silence or a lost connection do not cover them.
 
+use std::hint::select_unpredictable;
+
 use market::{Decimal, Field, FieldSet, Group, Micros, Reason, Source, Status, Update};
 
 use crate::groups::{Each, each_number};
@@ -64,12 +66,12 @@ pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update) -> Opt
     take.group(Group::Trade);
     take.group(Group::Day);
     take.group(Group::Contract);
-    let Take { mut origins, taken, groups, .. } = take;
+    let Take { origins, taken, groups, .. } = take;
     if taken.is_empty() && !update.told().is_empty() {
         return None;
     }
 
-    let mut changed = differing(old, was, update, taken);
+    let changed = differing(old, was, update, taken);
     let values = update.values();
     meta.set_present(was.present().minus(changed).union(values.present().intersection(changed)));
     if changed.contains(Field::LastSide)
@@ -78,28 +80,39 @@ pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update) -> Opt
         meta.set_side(side);
     }
 
+    let mut plan = Plan { changed, groups, meta, origins, new_since: false };
+    let steady = was.status() == Status::Live && update.status.is_none() && !update.snapshot;
+    if !steady {
+        turn(&mut plan, was, update, taken);
+    }
+    if !plan.changed.is_empty() {
+        plan.meta.set_times(update.ts_event.is_some(), true);
+        plan.meta.add_ever(plan.changed);
+    }
+    Some(plan)
+}
+
+/// What an update does to the status, and what follows from that. Nothing when a live quote is merely told on.
+// Kept out of the way of those: it needs registers that they need.
+#[inline(never)]
+fn turn(plan: &mut Plan, was: Meta, update: &Update, taken: FieldSet) {
     let before = (was.status(), was.reason());
-    let (status, reason) = next_status(before, &mut origins, update, !taken.is_empty());
-    let new_since = status != before.0;
+    let (status, reason) = next_status(before, &mut plan.origins, update, !taken.is_empty());
+    plan.new_since = status != before.0;
     if is_lost(before.0) && !is_lost(status) && !taken.is_empty() {
         let old_life = was.present().minus(taken);
-        meta.set_present(meta.present().minus(old_life));
-        changed = changed.union(old_life);
+        plan.meta.set_present(plan.meta.present().minus(old_life));
+        plan.changed = plan.changed.union(old_life);
         for group in 0..Group::COUNT {
-            if groups >> group & 1 == 0 {
-                origins.set_group(group, OriginBits::NONE);
+            if plan.groups >> group & 1 == 0 {
+                plan.origins.set_group(group, OriginBits::NONE);
             }
         }
     }
     if (status, reason) != before {
-        meta.set_status(status, reason);
-        changed = changed.with(Field::Status);
+        plan.meta.set_status(status, reason);
+        plan.changed = plan.changed.with(Field::Status);
     }
-    if !changed.is_empty() {
-        meta.set_times(update.ts_event.is_some(), true);
-        meta.add_ever(changed);
-    }
-    Some(Plan { changed, groups, meta, origins, new_since })
 }
 
 /// Whether nothing is heard of the quote in this state, so that its values may be out of date.
@@ -166,13 +179,8 @@ fn differing(old: &impl Words, was: Meta, update: &Update, taken: FieldSet) -> F
     let numbers = values.stored();
     let mut differs = Differs { old, new: numbers, words: 0, spelling: 0 };
     each_number(both, &mut differs);
-    let mut left = differs.spelling & both.bits();
-    while left != 0 {
-        let field = left.trailing_zeros() as usize;
-        if decimal(number(old, field)) == numbers[field] {
-            differs.words &= !(1 << field);
-        }
-        left &= left - 1;
+    if differs.spelling != 0 {
+        differs.spell(both);
     }
     let mut changed = taken.intersection(one).union(FieldSet::from_bits(differs.words).intersection(both));
     if both.contains(Field::LastSide) && values.side() != Some(was.side()) {
@@ -187,8 +195,8 @@ struct Differs<'a, W> {
     new: &'a [Decimal; Field::NUMBERS],
     /// The words are not the same.
     words: u32,
-    /// And not in scale and sign either, so that the numbers may be equal all the same. With the same scale and sign,
-    /// other digits are another number.
+    /// Not 0 when one of them has another scale or sign: then it may be the same number all the same. With the same scale
+    /// and sign, other digits are another number.
     spelling: u32,
 }
 
@@ -196,8 +204,25 @@ impl<W: Words> Each for Differs<'_, W> {
     #[inline(always)]
     fn number<const FIELD: usize>(&mut self) {
         let (old, new) = (number(self.old, FIELD), of_decimal(self.new[FIELD]));
-        self.words |= u32::from((old[0] ^ new[0]) | (old[1] ^ new[1]) != 0) << FIELD;
-        self.spelling |= u32::from(scale_and_sign(old) != scale_and_sign(new)) << FIELD;
+        let differs = [old[0] ^ new[0], old[1] ^ new[1]];
+        self.words |= u32::from(differs[0] | differs[1] != 0) << FIELD;
+        self.spelling |= scale_and_sign(differs);
+    }
+}
+
+impl<W: Words> Differs<'_, W> {
+    /// Takes out those of the numbers that are only spelled in another way.
+    #[inline(never)]
+    fn spell(&mut self, both: FieldSet) {
+        let mut left = self.words & both.bits();
+        while left != 0 {
+            let field = left.trailing_zeros() as usize;
+            let (old, new) = (number(self.old, field), self.new[field]);
+            if scale_and_sign(old) != scale_and_sign(of_decimal(new)) && decimal(old) == new {
+                self.words &= !(1 << field);
+            }
+            left &= left - 1;
+        }
     }
 }
 
@@ -273,9 +298,9 @@ impl<W: Words, S: FnMut(usize, u64)> Each for Put<'_, W, S> {
         let (old, old_seq) = (number(self.old, FIELD), self.old.get(at + 2));
         let new = of_decimal(self.new[FIELD]);
         let is_new = self.changed.bits() >> FIELD & 1 != 0;
-        (self.set)(at, if is_new { new[0] } else { old[0] });
-        (self.set)(at + 1, if is_new { new[1] } else { old[1] });
-        (self.set)(at + 2, if is_new { self.seq } else { old_seq });
+        (self.set)(at, select_unpredictable(is_new, new[0], old[0]));
+        (self.set)(at + 1, select_unpredictable(is_new, new[1], old[1]));
+        (self.set)(at + 2, select_unpredictable(is_new, self.seq, old_seq));
     }
 }
 
