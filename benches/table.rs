@@ -1,20 +1,27 @@
 //! One slot of the table against the locks one would take otherwise, in one run.
 //!
-//! Estimate: a best-bid-offer quote is 7 head words, 8 of numbers, 5 of changes and 2 of origin; at two loads a cycle
-//! that is about 4 ns at 3 GHz, and laying them out as a `Quote` as much again. A write adds two uncontended
-//! read-modify-write instructions of about 5 ns each. The bars are 10 ns a read and 25 ns a write.
+//! Estimate: of a best-bid-offer quote a reader takes 8 head words, 12 of the top of the book and 3 of the slot's own, and
+//! stores 27 values; at one store a cycle and 3.5 GHz that is 8 ns. A write is two uncontended read-modify-write
+//! instructions of about 5 ns each, 12 words compared, 20 words stored: about 20 ns. The bars are 10 ns a read and 25 ns a
+//! write.
 //!
-//! `cargo bench -p benches --bench table`
+//! ```text
+//! cargo bench -p benches --bench table
+//! valgrind --tool=callgrind target/release/deps/table-... --repeat read 1000000
+//! ```
+//!
+//! The second form does one thing (`read`, `write`, `same`) that many times and nothing else, so that the difference of two
+//! counts is the number of instructions.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group};
 use dashmap::DashMap;
 use market::{Decimal, Delta, Field, Micros, Quote, Reason, Source, Status, Symbol, Update};
 use parking_lot::{Mutex, RwLock};
-use table::{Config, SymbolId, Table};
+use table::{Applied, Config, SymbolId, Table, Writer};
 
 /// As many as a large venue lists; their slots do not fit the first-level cache.
 const SYMBOLS: usize = 4_096;
@@ -63,26 +70,63 @@ fn filled() -> Quote {
     quote
 }
 
+/// What is measured: one read of one quote.
+#[inline]
+fn read(table: &Table, id: SymbolId, quote: &mut Quote) {
+    table.read_into(black_box(id), black_box(quote));
+}
+
+/// What is measured: one book ticker written. The update is at hand already, as a decoder leaves it in its batch, and is
+/// neither copied nor made here; its venue sequence rises, because a lower one would be dropped.
+struct Tickers {
+    writer: Writer,
+    update: [Update; 2],
+    n: u64,
+}
+
+impl Tickers {
+    fn new(table: &Arc<Table>) -> Tickers {
+        let writer = table.writer().expect("a writer");
+        // The two differ in all four fields, so that one after the other changes every one.
+        Tickers { writer, update: [book_ticker(1), book_ticker(2)], n: 1 }
+    }
+
+    #[inline]
+    fn write(&mut self, id: SymbolId, which: usize) -> Applied {
+        self.n += 1;
+        let update = &mut self.update[which & 1];
+        update.venue_seq = Some(self.n);
+        self.writer.apply(black_box(id), black_box(update), Micros(self.n as i64))
+    }
+
+    #[inline]
+    fn all_four_changed(&mut self, id: SymbolId) -> Applied {
+        self.write(id, self.n as usize)
+    }
+
+    #[inline]
+    fn nothing_changed(&mut self, id: SymbolId) -> Applied {
+        self.write(id, 0)
+    }
+}
+
 fn reads(c: &mut Criterion) {
     let mut group = c.benchmark_group("read");
     let (table, ids) = table();
-    let id = ids[7];
     let mut quote = Quote::default();
-    group.bench_function("slot, into a quote at hand", |b| {
-        b.iter(|| table.read_into(black_box(id), black_box(&mut quote)))
-    });
-    group.bench_function("slot, a new quote", |b| {
-        b.iter(|| {
-            // Looked at where it is: passing it on would copy its 600 bytes once more.
-            let quote = table.read(black_box(id));
-            black_box(&quote);
-        });
-    });
+    group.bench_function("slot, into a quote at hand", |b| b.iter(|| read(&table, ids[7], &mut quote)));
     let mut at = 0;
     group.bench_function("slot, 4096 symbols in turn", |b| {
         b.iter(|| {
             at = (at + 1) % SYMBOLS;
-            table.read_into(ids[at], black_box(&mut quote));
+            read(&table, ids[at], &mut quote);
+        });
+    });
+    group.bench_function("slot, a new quote", |b| {
+        b.iter(|| {
+            // Looked at where it is: passing it on would copy all of it once more.
+            let quote = table.read(black_box(ids[7]));
+            black_box(&quote);
         });
     });
     group.bench_function("changed_seq, 4096 symbols in turn", |b| {
@@ -102,62 +146,38 @@ fn reads(c: &mut Criterion) {
     group.finish();
 }
 
-/// Two updates that differ in all four fields, so that every one is a change; the clock of the loop is `n`.
 fn writes(c: &mut Criterion) {
     let mut group = c.benchmark_group("write");
     let (table, ids) = table();
-    let mut writer = table.writer().expect("a writer");
-    let updates: Vec<Update> = (0..1_000).map(book_ticker).collect();
+    let mut tickers = Tickers::new(&table);
+    assert!(matches!(tickers.all_four_changed(ids[7]), Applied::Changed { .. }));
+    group.bench_function("slot, book ticker, all four changed", |b| {
+        b.iter(|| tickers.all_four_changed(ids[7]))
+    });
+    group.bench_function("slot, book ticker, 4096 symbols in turn", |b| {
+        // The other update each time round, so that it changes every symbol.
+        b.iter(|| tickers.write(ids[tickers.n as usize % SYMBOLS], tickers.n as usize / SYMBOLS));
+    });
+    tickers.nothing_changed(ids[8]);
+    assert_eq!(tickers.nothing_changed(ids[8]), Applied::Unchanged);
+    group.bench_function("slot, nothing changed", |b| b.iter(|| tickers.nothing_changed(ids[8])));
     let mut n = 1_u64;
     let mut next = move || {
         n += 1;
-        (n, (n % 1_000) as usize)
+        n
     };
-    group.bench_function("slot, book ticker, all four changed", |b| {
-        b.iter(|| {
-            let (n, at) = next();
-            let mut update = updates[at];
-            update.venue_seq = Some(n);
-            black_box(writer.apply(ids[7], &update, Micros(n as i64)))
-        });
-    });
-    // The update is at hand already, as a decoder leaves it in its batch.
-    group.bench_function("slot, book ticker at hand, all four changed", |b| {
-        let mut update = [book_ticker(1), book_ticker(2)];
-        b.iter(|| {
-            let (n, _) = next();
-            let update = &mut update[(n & 1) as usize];
-            update.venue_seq = Some(n);
-            black_box(writer.apply(ids[7], update, Micros(n as i64)))
-        });
-    });
-    group.bench_function("slot, book ticker at hand, 4096 symbols in turn", |b| {
-        let mut update = [book_ticker(1), book_ticker(2)];
-        b.iter(|| {
-            let (n, _) = next();
-            let update = &mut update[((n / SYMBOLS as u64) & 1) as usize];
-            update.venue_seq = Some(n);
-            black_box(writer.apply(ids[n as usize % SYMBOLS], update, Micros(n as i64)))
-        });
-    });
-    group.bench_function("slot, nothing changed", |b| {
-        let update = book_ticker(1);
-        let mut update = update;
-        update.venue_seq = None;
-        b.iter(|| black_box(writer.apply(ids[8], black_box(&update), Micros(1))));
-    });
     let updates = [book_ticker(1), book_ticker(2)];
     let locked = RwLock::new(filled());
     group.bench_function("RwLock, overwritten without any rule", |b| {
         b.iter(|| {
-            let (n, _) = next();
+            let n = next();
             overwrite(&mut black_box(&locked).write(), &updates[(n & 1) as usize], n);
         });
     });
     let map: DashMap<u32, Mutex<Quote>> = (0..SYMBOLS as u32).map(|n| (n, Mutex::new(filled()))).collect();
     group.bench_function("Mutex in a DashMap, overwritten without any rule", |b| {
         b.iter(|| {
-            let (n, _) = next();
+            let n = next();
             overwrite(&mut map.get(&black_box(7)).expect("a quote").lock(), &updates[(n & 1) as usize], n);
         });
     });
@@ -206,11 +226,38 @@ fn deltas(c: &mut Criterion) {
     c.bench_function("delta since", |b| {
         b.iter_batched(
             || quote.seq - 1,
-            |seq| Delta::since(black_box(&quote), seq, 0),
+            |seq| {
+                let delta = Delta::since(black_box(&quote), seq, 0);
+                black_box(&delta);
+            },
             BatchSize::SmallInput,
         );
     });
 }
 
+/// One operation, `times` over: `read`, `write`, or `same` for an update that changes nothing.
+fn repeat(what: &str, times: u64) {
+    let (table, ids) = table();
+    let mut quote = Quote::default();
+    let mut tickers = Tickers::new(&table);
+    for _ in 0..times {
+        match what {
+            "read" => read(&table, ids[7], &mut quote),
+            "write" => drop(black_box(tickers.all_four_changed(ids[7]))),
+            _ => drop(black_box(tickers.nothing_changed(ids[7]))),
+        }
+    }
+}
+
 criterion_group!(benches, reads, writes, contended, deltas);
-criterion_main!(benches);
+
+fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    if let [_, flag, what, times, ..] = &words[..]
+        && flag == "--repeat"
+    {
+        return repeat(what, times.parse().expect("a number of times"));
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

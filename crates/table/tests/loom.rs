@@ -175,6 +175,34 @@ fn words_that_a_write_leaves_alone_are_carried_over() {
     });
 }
 
+/// Notes stand once, outside the lanes: a writer must see what the writer before noted, and a reader's glance only rises.
+#[test]
+fn a_note_is_seen_by_the_next_writer() {
+    check(3, || {
+        let slot = Arc::new(Slot::<2, 1>::new());
+        let writers: Vec<_> = (0..2)
+            .map(|_| {
+                let slot = Arc::clone(&slot);
+                thread::spawn(move || {
+                    let mut guard = slot.lock();
+                    assert_eq!(guard.note(0), guard.view().get(0), "the last note goes with the last words");
+                    let count = guard.note(0) + 1;
+                    let mut rewrite = guard.rewrite();
+                    rewrite.set(0, count);
+                    rewrite.publish();
+                    guard.set_note(0, count);
+                })
+            })
+            .collect();
+        let first = slot.note(0);
+        assert!(slot.note(0) >= first);
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        assert_eq!((slot.note(0), slot.read(|view| view.get(0))), (2, 2));
+    });
+}
+
 /// A write that is given up must leave nothing behind, for readers and for the next writer.
 #[test]
 fn a_write_that_is_given_up_is_never_seen() {

@@ -15,7 +15,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use market::{Decimal, Field, FieldSet, Micros, Quote, Reason, Side, Source, Status, Symbol, Update};
+use market::{Decimal, Field, FieldSet, Group, Micros, Quote, Reason, Side, Source, Status, Symbol, Update};
 use table::{Applied, Config, SymbolId, Table, Writer};
 
 const SYMBOLS: usize = 4;
@@ -147,6 +147,10 @@ fn promise_1_and_3_no_torn_quote_and_rising_sequences() {
     assert_eq!(stage.table.last_seq(), WRITERS as u64 * WRITES, "one number a change");
     let changes: u64 = stage.ids.iter().map(|&id| stage.table.read(id).changes).sum();
     assert_eq!(changes, stage.table.last_seq());
+    for &id in &stage.ids {
+        let ts_event = stage.table.read(id).ts_event;
+        assert!(Group::ALL.iter().all(|group| stage.table.origin(id, *group).ts_event == ts_event));
+    }
 }
 
 /// Every change at or below a cut is visible to who took the cut, field by field: nothing that a resume skips.

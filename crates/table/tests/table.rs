@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use market::{Decimal, Field, Micros, Reason, Source, Status, Symbol, Update};
+use market::{Decimal, Field, Group, Micros, Reason, Source, Status, Symbol, Update};
 use table::{Applied, Config, FeedInfo, FeedMode, Full, SymbolId, Table, TooManyWriters, Writer};
 
 fn stage(config: Config) -> (Arc<Table>, Writer, SymbolId) {
@@ -48,10 +48,14 @@ fn promise_3_a_writer_that_stands_still_holds_up_no_reader() {
 fn promise_9_a_writer_that_panics_in_mid_write_leaves_the_table_whole() {
     let (table, mut writer, id) = stage(Config { writers: 1, ..Config::default() });
     writer.apply(id, &bid(100), Micros(1));
+    let (origin, heard) = (table.origin(id, Group::Top), table.heard(id));
     let fell = catch_unwind(AssertUnwindSafe(|| {
-        writer.apply_with(id, &bid(200), Micros(2), || panic!("on purpose"))
+        let mut update = bid(200);
+        (update.venue_seq, update.ts_event) = (Some(7), Some(Micros(7)));
+        writer.apply_with(id, &update, Micros(2), || panic!("on purpose"))
     }));
     assert!(fell.is_err());
+    assert_eq!((table.origin(id, Group::Top), table.heard(id)), (origin, heard), "as if never said");
     assert_eq!((shown(&table, id), table.changed_seq(id), table.safe_cut()), ("1.00".to_owned(), 1, 2));
     drop(writer);
     let mut next = table.writer().unwrap();
