@@ -99,13 +99,12 @@ impl Values {
         &self.numbers
     }
 
-    /// Says what is present, and gives room to put those numbers in by discriminant: the other half of
+    /// Says what is present, and gives room to put those numbers in by discriminant and the side: the other half of
     /// [`Values::stored`].
     #[inline]
-    pub const fn store(&mut self, present: FieldSet, side: Side) -> &mut [Decimal; Field::NUMBERS] {
+    pub const fn store(&mut self, present: FieldSet) -> (&mut [Decimal; Field::NUMBERS], &mut Side) {
         self.present = present;
-        self.side = side;
-        &mut self.numbers
+        (&mut self.numbers, &mut self.side)
     }
 
     fn exact<U>(&self, field: Field) -> Option<Exact<U>> {

@@ -391,10 +391,11 @@ pub(crate) fn fill(quote: &mut Quote, words: &impl Words) {
     quote.ts_pub = micros(words.get(TS_PUB));
 
     let ever = meta.ever();
-    let numbers = quote.values.store(meta.present(), meta.side());
+    let (numbers, side) = quote.values.store(meta.present());
     let changed_at = quote.changed_at.store(ever);
     changed_at[Field::Status as usize] = words.get(STATUS_CHANGED);
     if ever.contains(Field::LastSide) {
+        *side = meta.side();
         changed_at[Field::LastSide as usize] = words.get(SIDE_CHANGED);
     }
     // What is taken beyond need is neither present nor ever changed, so nobody sees it.
