@@ -24,6 +24,7 @@ use tower_service::Service;
 use crate::body::{Body, StreamSlot};
 use crate::config::Limits;
 use crate::metrics::Metrics;
+use crate::patience::Patient;
 use crate::problem::Problem;
 
 /// Pending connections the kernel keeps for us; Linux caps it at `net.core.somaxconn`.
@@ -35,8 +36,8 @@ const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Probes on idle connections, so that a vanished client is noticed between heartbeats too.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(20);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
-/// hyper's write buffer; its least value. What waits here is no longer conflated.
-const WRITE_BUFFER: usize = 8 << 10;
+/// How much longer than a stream may stall a connection may wait for any write.
+const WRITE_GRACE: Duration = Duration::from_secs(5);
 
 /// Who is at the other end of a connection, and how to end it.
 #[derive(Clone, Debug)]
@@ -89,6 +90,8 @@ pub(crate) async fn serve<F>(
     let permits = Arc::new(Semaphore::new(context.limits.connections));
     let graceful = GracefulShutdown::new();
     let end = CancellationToken::new();
+    // Said once an episode: without file descriptors every try fails.
+    let mut failing = false;
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -99,11 +102,15 @@ pub(crate) async fn serve<F>(
             Err(error) if is_about_one_connection(&error) => continue,
             Err(error) => {
                 context.metrics.accept_errors.inc();
-                tracing::warn!(%error, "accept failed");
+                if !failing {
+                    tracing::warn!(%error, "connections cannot be accepted");
+                    failing = true;
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        failing = false;
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             // Closing without a word is the cheapest answer there is; EventSource clients come back by themselves.
             context.metrics.connections_refused.inc();
@@ -156,7 +163,9 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(context.limits.head_timeout)
         .max_header_size(context.limits.head_bytes)
-        .max_buf_size(context.limits.head_bytes.max(WRITE_BUFFER))
+        // hyper has one bound for both directions: what waits to be written is no longer conflated, which is why the
+        // configuration keeps it small.
+        .max_buf_size(context.limits.head_bytes)
         .max_headers(64)
         // One buffer per write: our frames are joined already, and copying a few hundred bytes costs less than iovecs.
         .writev(false);
@@ -176,7 +185,9 @@ where
             Ok(response.map(|body| stream.map_or(Body::Plain(body), Body::Stream)))
         }
     });
-    let watched = graceful.watch(http1.serve_connection(TokioIo::new(stream), call));
+    // Longer than the hub's own limit, so that a stream is ended there, with its reason.
+    let socket = Patient::new(stream, context.limits.stall + WRITE_GRACE);
+    let watched = graceful.watch(http1.serve_connection(TokioIo::new(socket), call));
     async move {
         if let Err(error) = watched.await {
             tracing::debug!(client = %addr, %error, "connection ended");

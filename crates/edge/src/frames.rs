@@ -1,7 +1,8 @@
 //! Encoded once, shared by all: the latest quote event of each symbol, as bytes.
 //!
 //! Clients that are up to date with each other are owed the same delta. The first one to be polled encodes it, the
-//! others copy the bytes. One entry a symbol is enough, because streams move together: the hub wakes them in one look.
+//! others copy the bytes. A few events a symbol are enough, one for each kind of client, because streams move together:
+//! the hub wakes them in one look.
 
 use bytes::Bytes;
 use market::FieldSet;
@@ -22,8 +23,11 @@ pub(crate) struct Key {
     pub(crate) named: bool,
 }
 
-/// The latest event of one symbol. Locked for a look or a copy of a reference; never while encoding.
-type Entry = Mutex<Option<(Key, Bytes)>>;
+/// Kinds of clients (fields chosen, named or not) whose events of one symbol are kept at a time.
+const KINDS: usize = 4;
+
+/// The latest events of one symbol. Locked for a look or a copy of a reference; never while encoding.
+type Entry = Mutex<Vec<(Key, Bytes)>>;
 
 /// One entry a symbol.
 #[derive(Debug)]
@@ -34,21 +38,24 @@ pub(crate) struct Frames {
 
 impl Frames {
     pub(crate) fn new(symbols: usize) -> Frames {
-        Frames { latest: (0..symbols).map(|_| Mutex::new(None)).collect() }
+        Frames { latest: (0..symbols).map(|_| Mutex::new(Vec::new())).collect() }
     }
 
     pub(crate) fn get(&self, symbol: usize, key: &Key) -> Option<Bytes> {
         let entry = self.latest.get(symbol)?.lock();
-        entry.as_ref().filter(|(k, _)| k == key).map(|(_, bytes)| bytes.clone())
+        entry.iter().find(|(k, _)| k == key).map(|(_, bytes)| bytes.clone())
     }
 
-    /// Keeps the bytes, unless something newer is there already.
+    /// Keeps the bytes in the place of the oldest ones, unless everything there is newer.
     pub(crate) fn put(&self, symbol: usize, key: Key, bytes: Bytes) {
-        if let Some(entry) = self.latest.get(symbol) {
-            let mut entry = entry.lock();
-            if entry.as_ref().is_none_or(|(k, _)| k.seq <= key.seq) {
-                *entry = Some((key, bytes));
-            }
+        let Some(entry) = self.latest.get(symbol) else { return };
+        let mut entry = entry.lock();
+        if entry.len() < KINDS {
+            entry.push((key, bytes));
+        } else if let Some(oldest) = entry.iter_mut().min_by_key(|(k, _)| k.seq)
+            && oldest.0.seq <= key.seq
+        {
+            *oldest = (key, bytes);
         }
     }
 }
@@ -72,12 +79,14 @@ mod tests {
         ] {
             assert_eq!(frames.get(0, &other), None);
         }
-        frames.put(0, Key { seq: 6, ..key }, Bytes::from_static(b"old"));
-        assert_eq!(
-            frames.get(0, &key),
-            Some(Bytes::from_static(b"x")),
-            "an older event does not displace a newer one"
-        );
+        for seq in 8..20 {
+            frames.put(0, Key { seq, ..key }, Bytes::from_static(b"new"));
+        }
+        frames.put(0, key, Bytes::from_static(b"old"));
+        assert_eq!(frames.get(0, &key), None, "an older event does not displace a newer one");
+        assert!(frames.get(0, &Key { seq: 19, ..key }).is_some());
+        let kept = (0..30).filter(|&seq| frames.get(0, &Key { seq, ..key }).is_some()).count();
+        assert_eq!(kept, KINDS, "no more are kept");
         assert_eq!(frames.get(9, &key), None);
     }
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, EndReason};
 use crate::config::Config;
+use crate::metrics::Metrics;
 
 /// Least time between two looks under load: tokio's timers have this resolution.
 const SPACING_MIN: Duration = Duration::from_millis(1);
@@ -59,6 +60,7 @@ impl Notifier {
 pub(crate) struct Hub {
     table: Arc<Table>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
     signal: Arc<Signal>,
     heartbeat: Duration,
     stall: Duration,
@@ -73,10 +75,16 @@ struct Places {
 }
 
 impl Hub {
-    pub(crate) fn new(table: Arc<Table>, clock: Arc<dyn Clock>, config: &Config) -> Hub {
+    pub(crate) fn new(
+        table: Arc<Table>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        config: &Config,
+    ) -> Hub {
         Hub {
             table,
             clock,
+            metrics,
             signal: Arc::default(),
             heartbeat: config.heartbeat,
             stall: config.limits.stall,
@@ -142,15 +150,19 @@ impl Hub {
             if keep_house {
                 self.keep_house();
             }
-            let last = self.table.last_seq();
-            if last == seen {
+            // A number may be taken and not published yet, so a notification is always looked into, and quiet is only
+            // believed when everything up to the last number could be seen.
+            if keep_house && self.table.last_seq() == seen {
                 continue;
             }
-            seen = last;
+            seen = self.table.safe_cut();
+            let start = self.clock.monotonic();
             let woken = self.wake_owed().await;
+            self.metrics.looks.inc();
+            let look = self.clock.monotonic().saturating_sub(start);
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(spacing(woken)) => {}
+                () = tokio::time::sleep(spacing(woken, look)) => {}
             }
         }
     }
@@ -195,9 +207,11 @@ impl Hub {
     }
 }
 
-/// Time to the next look, given how many streams this one woke.
-fn spacing(woken: usize) -> Duration {
-    COST_OF_A_WAKE.saturating_mul(u32::try_from(woken).unwrap_or(u32::MAX)).clamp(SPACING_MIN, SPACING_MAX)
+/// Time to the next look, given how many streams this one woke and how long it took: looking takes a third of one core
+/// at most.
+fn spacing(woken: usize, look: Duration) -> Duration {
+    let waking = COST_OF_A_WAKE.saturating_mul(u32::try_from(woken).unwrap_or(u32::MAX));
+    waking.max(look * 2).clamp(SPACING_MIN, SPACING_MAX)
 }
 
 #[cfg(test)]
@@ -206,9 +220,16 @@ mod tests {
 
     #[test]
     fn looks_widen_with_load_and_not_beyond_the_bound() {
-        assert_eq!(spacing(0), SPACING_MIN);
-        assert_eq!(spacing(1), SPACING_MIN);
-        assert_eq!(spacing(1_000), Duration::from_millis(12));
-        assert_eq!(spacing(1_000_000), SPACING_MAX);
+        let quick = Duration::from_micros(10);
+        assert_eq!(spacing(0, quick), SPACING_MIN);
+        assert_eq!(spacing(1, quick), SPACING_MIN);
+        assert_eq!(spacing(1_000, quick), Duration::from_millis(12));
+        assert_eq!(spacing(1_000_000, quick), SPACING_MAX);
+        assert_eq!(
+            spacing(0, Duration::from_millis(8)),
+            Duration::from_millis(16),
+            "looking has its price too"
+        );
+        assert_eq!(spacing(0, Duration::from_secs(1)), SPACING_MAX);
     }
 }

@@ -18,6 +18,7 @@
 //! | [`client`] | what a stream's body and the hub share |
 //! | `frames` | encoded once, shared by all |
 //! | [`negotiate`], [`cors`], `problem` | headers |
+//! | `patience` | a deadline for every write |
 //! | `page`, `ops` | the console page; metrics and readiness |
 //!
 //! The edge knows no venue. It reads the table, and learns of changes through a [`Notifier`].
@@ -29,6 +30,7 @@ mod metrics;
 mod ops;
 mod outbox;
 mod page;
+mod patience;
 mod problem;
 mod routes;
 mod stream;
@@ -106,7 +108,7 @@ impl Edge {
         registry: Registry,
     ) -> prometheus::Result<Edge> {
         let metrics = Arc::new(Metrics::new(&registry)?);
-        let hub = Arc::new(Hub::new(Arc::clone(&table), Arc::clone(&clock), &config));
+        let hub = Arc::new(Hub::new(Arc::clone(&table), Arc::clone(&clock), Arc::clone(&metrics), &config));
         let frames = Frames::new(table.capacity());
         let admin_metrics = Arc::new(Metrics::new(&Registry::new())?);
         let core = Core {

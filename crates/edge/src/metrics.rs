@@ -25,6 +25,7 @@ pub(crate) struct Metrics {
     pub(crate) writes: IntCounter,
     pub(crate) conflated: IntCounter,
     pub(crate) frames_shared: IntCounter,
+    pub(crate) looks: IntCounter,
     pub(crate) delivery: Histogram,
     pub(crate) requests: IntCounterVec,
 }
@@ -49,7 +50,7 @@ impl Metrics {
         let delivery = Histogram::with_opts(
             HistogramOpts::new(
                 "quotewire_edge_delivery_seconds",
-                "Time from the publication of a change to its hand-over to the connection of a client; one event of each write is observed.",
+                "Time from the publication of the newest change in a write to its hand-over to the connection, or what the stream had waited to be read if that is longer. Snapshots are left out.",
             )
             .buckets(vec![0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]),
         )?;
@@ -117,6 +118,10 @@ impl Metrics {
             frames_shared: counter(
                 "quotewire_edge_frames_shared_total",
                 "Quote events whose bytes had been encoded for another client already.",
+            )?,
+            looks: counter(
+                "quotewire_edge_looks_total",
+                "Times that the hub compared every stream with the table.",
             )?,
             delivery,
             requests: counters(

@@ -73,7 +73,7 @@ fn thousandths(q: &str) -> u32 {
     let (whole, fraction) = q.split_once('.').unwrap_or((q, ""));
     let digits: String = fraction.chars().chain("000".chars()).take(3).collect();
     match (whole.parse::<u32>(), digits.parse::<u32>()) {
-        (Ok(whole), Ok(fraction)) => (whole * 1_000 + fraction).min(1_000),
+        (Ok(whole), Ok(fraction)) => whole.saturating_mul(1_000).saturating_add(fraction).min(1_000),
         _ => 1_000,
     }
 }
@@ -95,6 +95,8 @@ mod tests {
             (Some("text/html, text/event-stream"), Wanted::EventStream),
             (Some("text/html;q=0.2, text/event-stream;q=0.9"), Wanted::EventStream),
             (Some("text/html, text/event-stream;q=0"), Wanted::Page),
+            (Some("text/html;q=5000000"), Wanted::Page),
+            (Some("text/event-stream;q=99999999999999999999, text/html;q=-1"), Wanted::EventStream),
             (Some("application/json"), Wanted::Neither),
             (Some("application/json, */*;q=0"), Wanted::Neither),
             (Some("image/*"), Wanted::Neither),

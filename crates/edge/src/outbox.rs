@@ -12,7 +12,7 @@
 //! id, which a resume therefore tells again. So a stream may be cut after any event and resumed without loss, although
 //! no log is kept.
 
-use market::{Clock, Field, FieldSet, Micros, Quote};
+use market::{Field, FieldSet, Micros, Quote};
 use table::Table;
 use wire::{EventId, encode};
 
@@ -66,8 +66,8 @@ pub(crate) struct Told {
     pub(crate) conflated: u64,
     /// Events whose bytes had been encoded before.
     pub(crate) shared: u64,
-    /// Publication of the oldest change told.
-    pub(crate) oldest: Option<Micros>,
+    /// Publication of the newest change told as a delta; snapshots may be of any age.
+    pub(crate) newest: Option<Micros>,
 }
 
 /// What one stream is owed. Memory: 24 bytes a subscribed symbol, and 24 more while a round is under way.
@@ -83,7 +83,8 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(client: &Client, table: &Table, start: Start) -> Outbox {
+    /// What a stream that starts like this is owed. `feeds_told` are the sequences of the feeds' states that `hello` tells.
+    pub(crate) fn new(client: &Client, table: &Table, start: Start, feeds_told: &[u64]) -> Outbox {
         let mut quote = Box::<Quote>::default();
         let sent = client
             .symbols
@@ -105,15 +106,10 @@ impl Outbox {
                 }
             })
             .collect();
-        let feeds_sent = client
-            .feeds
-            .iter()
-            .map(|&id| match start {
-                Start::Resume(seq) => seq,
-                // `hello` tells the state of the feeds.
-                _ => table.feed_changed_seq(id),
-            })
-            .collect();
+        let feeds_sent = match start {
+            Start::Resume(seq) => feeds_told.iter().map(|_| seq).collect(),
+            Start::Snapshots | Start::Deltas => feeds_told.into(),
+        };
         Outbox { sent, feeds_sent, owed: Vec::new(), next: 0, cut: 0, quote }
     }
 
@@ -215,7 +211,6 @@ impl Outbox {
         } else {
             (quote.changed_since(sent.seq), quote.changes.saturating_sub(sent.changes))
         };
-        told.conflated += merged.saturating_sub(1);
         let wanted = style.wanted;
         let key = Key { seq: quote.seq, changed, wanted, merged, named: style.named };
         let status_only = changed == FieldSet::EMPTY.with(Field::Status);
@@ -228,8 +223,9 @@ impl Outbox {
         } else {
             return; // nothing the client chose has moved
         }
-        if quote.seq > 0 {
-            told.oldest = Some(told.oldest.map_or(quote.ts_pub, |oldest| oldest.min(quote.ts_pub)));
+        told.conflated += merged.saturating_sub(1);
+        if !sent.whole {
+            told.newest = told.newest.max(Some(quote.ts_pub));
         }
         encode::id_line(out, id);
         if let Some(bytes) = frames.get(symbol_id.index(), &key) {
@@ -248,11 +244,6 @@ impl Outbox {
         }
         frames.put(symbol_id.index(), key, bytes::Bytes::copy_from_slice(&out[from..]));
     }
-}
-
-/// How long the oldest change of a write waited for its hand-over, in seconds.
-pub(crate) fn waited_seconds(told: &Told, clock: &dyn Clock) -> Option<f64> {
-    told.oldest.map(|published| clock.now().since(published).as_secs_f64())
 }
 
 #[cfg(test)]
@@ -285,7 +276,7 @@ mod tests {
         let mut outbox = None;
         let opened = allocation_counter::measure(|| {
             let client = Client::new(ids.clone(), Box::default(), CancellationToken::new(), Duration::ZERO);
-            let state = Outbox::new(&client, &table, Start::Snapshots);
+            let state = Outbox::new(&client, &table, Start::Snapshots, &[]);
             outbox = Some((client, state));
         });
         let (client, mut outbox) = outbox.unwrap();
@@ -315,7 +306,7 @@ mod tests {
         let frames = Frames::new(SYMBOLS);
         let style = Style { named: true, wanted: FieldSet::DEFAULT };
         let client = Client::new(ids.clone(), Box::default(), CancellationToken::new(), Duration::ZERO);
-        let mut outbox = Outbox::new(&client, &table, Start::Deltas);
+        let mut outbox = Outbox::new(&client, &table, Start::Deltas, &[]);
         assert!(!outbox.begin(&client, &table), "nothing has changed since");
         for n in 1..=3 {
             for &id in &ids {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use wire::encode;
 
 use crate::Core;
 use crate::client::{Client, EndReason};
-use crate::outbox::{Outbox, Style, Told, waited_seconds};
+use crate::outbox::{Outbox, Style, Told};
 
 /// The body of one stream. Never holds more than one unsent buffer; a connection that takes no bytes does not poll it,
 /// and what it is owed then waits in the table, conflated.
@@ -39,6 +40,10 @@ impl QuoteStream {
     ) -> QuoteStream {
         let client = Arc::new(client);
         let place = core.hub.join(Arc::clone(&client));
+        // Whoever joined after everybody was told to say goodbye has not been told.
+        if core.is_draining() {
+            client.wake_end(EndReason::Drain, core.clock.monotonic());
+        }
         core.metrics.streams_opened.inc();
         core.metrics.streams_open.inc();
         core.metrics.subscriptions.add(client.symbols.len() as i64);
@@ -50,6 +55,8 @@ impl QuoteStream {
         if self.over {
             return Poll::Ready(None);
         }
+        let now = self.core.clock.monotonic();
+        let waited = self.client.waiting_for(now);
         let wake = self.client.take_wake(cx.waker());
         if wake.end() {
             return Poll::Ready(Some(self.goodbye()));
@@ -57,18 +64,19 @@ impl QuoteStream {
         if let Some(head) = self.head.take() {
             // What it was woken for comes with the next poll, which follows at once.
             if wake.owed() {
-                self.client.wake_owed(self.core.clock.monotonic());
+                self.client.wake_owed(now);
             }
             self.core.metrics.events.hello.inc();
             return Poll::Ready(Some(self.hand_over(head)));
         }
         let mut out = Vec::new();
-        if self.outbox.in_round() || wake.owed() {
+        // A heartbeat says that everything up to its sequence was told, so it looks for itself.
+        if self.outbox.in_round() || wake.owed() || wake.heartbeat() {
             // What woke it during a round is found by the next one.
             if !self.outbox.in_round() {
                 self.outbox.begin(&self.client, &self.core.table);
             } else if wake.owed() {
-                self.client.wake_owed(self.core.clock.monotonic());
+                self.client.wake_owed(now);
             }
             while out.is_empty() && self.outbox.in_round() {
                 let told = self.outbox.compose(
@@ -78,7 +86,7 @@ impl QuoteStream {
                     self.style,
                     &mut out,
                 );
-                self.count(told);
+                self.count(told, waited);
             }
         }
         if out.is_empty() && wake.heartbeat() {
@@ -108,16 +116,19 @@ impl QuoteStream {
         bytes
     }
 
-    fn count(&mut self, told: Told) {
+    fn count(&mut self, told: Told, waited: Duration) {
         let metrics = &self.core.metrics;
         metrics.events.snapshot.inc_by(told.snapshots);
         metrics.events.quote.inc_by(told.quotes);
         metrics.events.status.inc_by(told.statuses);
         metrics.conflated.inc_by(told.conflated);
         metrics.frames_shared.inc_by(told.shared);
-        if let Some(waited) = waited_seconds(&told, &*self.core.clock).filter(|_| told.quotes > 0) {
-            metrics.delivery.observe(waited);
-            self.lag_us = (waited * 1e6) as u64;
+        if let Some(published) = told.newest {
+            // Since the newest change told was published, and no less than what the stream has waited since it was
+            // woken: the sooner of the changes merged into an event may be that old.
+            let lag = self.core.clock.now().since(published).max(waited);
+            metrics.delivery.observe(lag.as_secs_f64());
+            self.lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
         }
     }
 }

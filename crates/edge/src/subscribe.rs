@@ -77,7 +77,9 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, retry_ms: u
         .headers
         .get("last-event-id")
         .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
-        .or_else(|| request.last_event_id.take());
+        .or_else(|| request.last_event_id.take())
+        // Pages often hand on what they remember, which is nothing at first.
+        .filter(|id| !id.is_empty());
     let (start, reset) = match last_event_id.as_deref() {
         None if request.snapshot => (Start::Snapshots, None),
         None => (Start::Deltas, None),
@@ -92,9 +94,11 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, retry_ms: u
         _ => {}
     }
 
+    let states: Vec<_> = feeds.iter().map(|&id| table.feed(id)).collect();
+    let feeds_told: Vec<u64> = states.iter().map(|state| state.seq).collect();
     let mut head = Vec::with_capacity(1_024);
     encode::retry(&mut head, retry_ms);
-    encode::hello(&mut head, request.named, &hello(core, &request, &accepted, &rejected, &feeds, retry_ms));
+    encode::hello(&mut head, request.named, &hello(core, &request, &accepted, &rejected, states, retry_ms));
     if let Some(reason) = reset {
         encode::id_line(&mut head, EventId { epoch: table.epoch(), seq: 0 });
         encode::reset(&mut head, request.named, reason.name());
@@ -103,7 +107,7 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, retry_ms: u
 
     let kill = asked.peer.as_ref().map(|p| p.kill.clone()).unwrap_or_default();
     let client = Client::new(symbols.into(), feeds.into(), kill, core.clock.monotonic());
-    let outbox = Outbox::new(&client, table, start);
+    let outbox = Outbox::new(&client, table, start, &feeds_told);
     let style = Style { named: request.named, wanted: request.fields };
     let stream = QuoteStream::open(Arc::clone(core), client, outbox, style, head.into(), retry_ms);
     let mut response = StatusCode::OK.into_response();
@@ -120,18 +124,15 @@ fn hello<'a>(
     request: &StreamRequest,
     accepted: &'a [market::Symbol],
     rejected: &'a [Rejected],
-    feeds: &[FeedId],
+    feeds: Vec<table::FeedState>,
     retry_ms: u64,
 ) -> Hello<'a> {
-    let feeds = feeds.iter().map(|&id| {
-        let state = core.table.feed(id);
-        FeedState {
-            feed: state.info.name.clone(),
-            venue: state.info.venue.clone(),
-            kind: state.info.kind.clone(),
-            mode: state.info.mode.name(),
-            status: state.status,
-        }
+    let feeds = feeds.into_iter().map(|state| FeedState {
+        feed: state.info.name.clone(),
+        venue: state.info.venue.clone(),
+        kind: state.info.kind.clone(),
+        mode: state.info.mode.name(),
+        status: state.status,
     });
     Hello {
         stream: stream_id(),

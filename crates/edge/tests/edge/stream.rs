@@ -133,6 +133,37 @@ async fn promise_2_after_quiet_every_view_equals_the_table() {
     );
 }
 
+/// A number may be taken long before its change is published. A look in between must not make the hub believe that it has
+/// seen that change.
+#[tokio::test]
+async fn promise_2_a_change_that_took_its_time_is_told_all_the_same() {
+    let mut edge = Running::start(Config::default()).await;
+    edge.quote(BTC, "1", "2");
+    let mut client = edge.stream("symbols=TEST:BTC-USD,TEST:ETH-USD", &[]).await;
+    client.next("snapshot").await;
+    client.next("snapshot").await;
+    let (btc, notifier) = (edge.id(BTC), edge.notifier.clone());
+    let seen = edge.metric("quotewire_edge_looks_total");
+    let registry = edge.registry.clone();
+    let looks = move || Running::counted_in(&registry, "quotewire_edge_looks_total");
+    let mut update = Update::new(Source::Direct, Micros(1_000));
+    update.tell_side(Field::Bid, number("7"), number("1"));
+    let mut writer = edge.table.writer().unwrap();
+    let writing = std::thread::spawn(move || {
+        writer.apply_with(btc, &update, Micros(2_000), || {
+            // In mid-write: the number is taken, the quote is the old one. Now somebody else wakes the hub.
+            notifier.changed();
+            let start = std::time::Instant::now();
+            while looks() <= seen && start.elapsed() < crate::support::PATIENCE {
+                std::thread::yield_now();
+            }
+        });
+        notifier.changed();
+    });
+    assert_eq!(client.next("quote").await["bid"], "7");
+    writing.join().unwrap();
+}
+
 fn top(n: u32) -> Update {
     let mut update = Update::new(Source::Direct, Micros(1_000));
     update.tell_side(Field::Bid, number(&n.to_string()), number("1.0"));

@@ -87,7 +87,11 @@ impl Running {
 
     /// The value of a series, added up over its labels.
     pub(crate) fn metric(&self, name: &str) -> f64 {
-        let families = self.registry.gather();
+        Running::counted_in(&self.registry, name)
+    }
+
+    pub(crate) fn counted_in(registry: &Registry, name: &str) -> f64 {
+        let families = registry.gather();
         let family = families.iter().find(|f| f.name() == name).unwrap_or_else(|| panic!("no metric {name}"));
         family.get_metric().iter().map(counted).sum()
     }
