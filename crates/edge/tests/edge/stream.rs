@@ -160,8 +160,12 @@ async fn promise_2_a_change_that_took_its_time_is_told_all_the_same() {
         });
         notifier.changed();
     });
-    assert_eq!(client.next("quote").await["bid"], "7");
     writing.join().unwrap();
+    edge.until("the hub has looked after the publication", |e| {
+        e.metric("quotewire_edge_looks_total") >= seen + 2.0
+    })
+    .await;
+    assert_eq!(client.next("quote").await["bid"], "7");
 }
 
 fn top(n: u32) -> Update {
