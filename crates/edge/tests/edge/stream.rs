@@ -135,7 +135,7 @@ async fn promise_2_after_quiet_every_view_equals_the_table() {
 
 /// A number may be taken long before its change is published. A look in between must not make the hub believe that it has
 /// seen that change.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_2_a_change_that_took_its_time_is_told_all_the_same() {
     let mut edge = Running::start(Config::default()).await;
     edge.quote(BTC, "1", "2");
