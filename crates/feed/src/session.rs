@@ -46,6 +46,9 @@ pub struct Limits {
     pub message_bytes_max: usize,
     /// Longest time without any frame (pongs count) before the feed is stale. The configuration can override it.
     pub silence: Duration,
+    /// Longest time without a message of the venue, where it promises one (a heartbeat channel): answers to pings prove a
+    /// connection, not a subscription. `None` where quiet markets are silent.
+    pub message_silence: Option<Duration>,
     /// Longest life of a connection before we renew it ourselves, if the venue cuts it anyway.
     pub max_age: Option<Duration>,
 }
@@ -57,6 +60,7 @@ impl Default for Limits {
             between_sends: Duration::from_millis(120),
             message_bytes_max: 4 << 20,
             silence: Duration::from_secs(5),
+            message_silence: None,
             max_age: None,
         }
     }

@@ -83,6 +83,8 @@ pub struct Connection {
     told_subscribed: bool,
     opened: Instant,
     heard: Instant,
+    /// When the venue last sent a message of its own, or the connection was opened.
+    said: Instant,
     sent: Instant,
     /// Fires at `armed`, which lies at or before the first moment at which something is due.
     sleep: Pin<Box<Sleep>>,
@@ -135,6 +137,7 @@ impl Connection {
             told_subscribed: false,
             opened: now,
             heard: now,
+            said: now,
             // The first text is due at once.
             sent: now.checked_sub(plan.limits.between_sends).unwrap_or(now),
             sleep: Box::pin(sleep_until(now)),
@@ -170,10 +173,12 @@ impl Connection {
                     let ts_recv = self.clock.now();
                     match message {
                         Some(Ok(Message::Text(text))) => {
+                            self.said = self.heard;
                             self.record(ts_recv, Payload::Text(&text));
                             return Event::Text(text, ts_recv);
                         }
                         Some(Ok(Message::Binary(bytes))) => {
+                            self.said = self.heard;
                             self.record(ts_recv, Payload::Binary(&bytes));
                             return Event::Binary(bytes, ts_recv);
                         }
@@ -219,6 +224,11 @@ impl Connection {
             let why = format!("nothing for {:?}", now - self.heard);
             return Err(End::of(Cause::Silence, why));
         }
+        if let Some(limit) = self.plan.limits.message_silence
+            && now >= self.said + limit
+        {
+            return Err(End::of(Cause::Silence, format!("no message for {:?}", now - self.said)));
+        }
         if let Some(age) = self.plan.limits.max_age
             && now >= self.opened + age
         {
@@ -255,7 +265,8 @@ impl Connection {
         };
         let aged = self.opened + self.plan.limits.max_age.unwrap_or(FAR);
         let silent = self.heard + self.plan.limits.silence;
-        let first = next_text.min(aged).min(silent);
+        let mute = self.said + self.plan.limits.message_silence.unwrap_or(FAR);
+        let first = next_text.min(aged).min(silent).min(mute);
         self.armed = wake.map_or(first, |wake| wake.min(first));
         self.sleep.as_mut().reset(self.armed);
     }

@@ -115,6 +115,20 @@ async fn promise_4_silence_is_told_at_the_limit_and_not_before() {
     assert!((4_990..=5_250).contains(&silent.as_millis()), "stale after {silent:?}");
 }
 
+/// The venue answers every ping and sends nothing any more: a subscription that was dropped without a word.
+#[tokio::test]
+async fn promise_5_answers_to_pings_do_not_keep_a_mute_subscription_live() {
+    let venue = Venue::start(script([bid("BTCUSD", "1")]).fault(1..=1, Fault::QuietAfter(1))).await;
+    let mut toy = Toy::at(&venue);
+    toy.keep_alive.every = Duration::from_millis(20);
+    toy.limits.message_silence = Some(Duration::from_millis(200));
+    let running = Running::start(toy, settings());
+    venue.wait_connection(2).await;
+    assert!(venue.connections()[0].pings > 0, "the connection itself was alive");
+    let told = running.sink.look(|seen| seen.get(BTC).unwrap().history.clone());
+    assert!(told.contains(&(Status::Stale, Reason::Silence)), "{told:?}");
+}
+
 #[tokio::test]
 async fn the_configured_silence_limit_wins() {
     let venue = Venue::start(script([bid("BTCUSD", "1")]).fault(1..=1, Fault::StallAfter(1))).await;

@@ -118,6 +118,8 @@ impl Session for Coinbase {
             // The recorded snapshots have up to 100 kB; the largest books have some tens of thousands of levels of about
             // 40 bytes.
             message_bytes_max: 16 << 20,
+            // The heartbeat channel speaks once a second for every product.
+            message_silence: Some(Duration::from_secs(10)),
             ..Limits::default()
         }
     }

@@ -117,7 +117,8 @@ impl Session for Kraken {
     }
 
     fn limits(&self) -> Limits {
-        Limits::default()
+        // Both versions send a heartbeat in every second in which nothing else is sent, once something is subscribed.
+        Limits { message_silence: Some(Duration::from_secs(10)), ..Limits::default() }
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
