@@ -117,7 +117,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 ///
 /// # Errors
 /// With what is wrong with it.
-pub(crate) fn check_place(url: &str, secure: &str, plain: &str) -> Result<(), &'static str> {
+pub fn check_place(url: &str, secure: &str, plain: &str) -> Result<(), &'static str> {
     let uri: Uri = url.parse().map_err(|_| "not a url")?;
     let host = uri.host().filter(|host| !host.is_empty()).ok_or("no host in the url")?;
     match uri.scheme_str() {

@@ -65,9 +65,9 @@ pub(crate) enum Document {
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The configuration file (TOML).
-    #[arg(long, short, env = "QUOTEWIRE_CONFIG", value_name = "FILE", conflicts_with = "sim")]
+    #[arg(long, short, env = "QUOTEWIRE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Serve a synthetic market instead of the demo recordings.
+    /// Serve a synthetic market instead of the demo recordings or the feeds of the configuration.
     #[arg(long)]
     pub(crate) sim: bool,
     /// Address for clients; port 0 takes a free one. [default: 127.0.0.1:8080]
@@ -91,7 +91,7 @@ pub(crate) struct Replay {
     /// Print the final quotes as JSON lines, sorted by symbol.
     #[arg(long = "final")]
     pub(crate) final_quotes: bool,
-    /// Print one last line with what came in and what became of it.
+    /// Print one last line with what came in and what became of it; so does a call without --final.
     #[arg(long)]
     pub(crate) stats: bool,
     /// The recorded HTTP answers [default: the .rest.gz beside the file].

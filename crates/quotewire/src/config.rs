@@ -96,6 +96,12 @@ mod tests {
             fault("[[feeds]]\nkind = \"binance\"\nsymbols = [\"BTC-USDT\"]\nws_url = \"ws://example.org\"\n")
                 .contains("loopback")
         );
+        for url in ["https://", "ws://127.0.0.1:80@evil.example", "wss://", "http://x", "127.0.0.1"] {
+            let text = format!("[[feeds]]\nkind = \"okx\"\nsymbols = [\"BTC-USDT\"]\nws_url = \"{url}\"\n");
+            assert!(fault(&text).starts_with("4:10: "), "{url}");
+        }
+        let many = "[[feeds]]\nkind=\"sim\"\n".repeat(300);
+        assert!(fault(&many).starts_with("514:6: at most 256 feeds"));
         assert!(fault("[[feeds]]\nkind = \"binance\"\n").contains("symbols"));
         assert!(fault("[server]\ncors_origins = [\"*\"]\n").starts_with("2:16: "));
         assert!(fault("[[feeds]]\nkind=\"sim\"\n[[feeds]]\nkind=\"sim\"\n").contains("name"));
@@ -108,6 +114,35 @@ mod tests {
         let config = parse("").unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert!(config.feeds.is_empty());
+    }
+
+    /// The feeds stand in comments, because they are examples and no defaults. Uncommented, they must be taken, and they
+    /// must name every key that there is.
+    #[test]
+    fn the_feeds_of_the_example_are_taken_and_complete() {
+        let example = include_str!("../quotewire.example.toml");
+        let (_, feeds) = example.split_once("# A real venue").unwrap();
+        let uncommented: String = feeds
+            .lines()
+            .filter_map(|line| line.strip_prefix("# "))
+            .filter(|line| {
+                line.starts_with("[[") || line.split_once(" = ").is_some_and(|(k, _)| !k.contains(' '))
+            })
+            .map(|line| {
+                format!(
+                    "{}\n",
+                    line.replace("wss://...", "wss://x.example").replace("https://...", "https://x.example")
+                )
+            })
+            .collect();
+        let config = parse(&uncommented).unwrap_or_else(|fault| panic!("{fault:?} in\n{uncommented}"));
+        assert_eq!(config.feeds.len(), 5);
+        let raw = include_str!("config/raw.rs").split_once("pub(super) struct Feed {").unwrap().1;
+        let raw = raw.split_once("\n}").unwrap().0;
+        for key in raw.lines().filter_map(|l| l.trim().strip_prefix("pub(super) ")?.split_once(':')) {
+            let key = if key.0 == "looped" { "loop" } else { key.0 };
+            assert!(uncommented.contains(&format!("{key} = ")), "{key} is not in the example");
+        }
     }
 
     #[test]

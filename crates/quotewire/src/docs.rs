@@ -66,7 +66,7 @@ pub(crate) fn check_config(file: &Path, out: &mut impl Write) -> Result<(), Fail
             FeedKind::Venue { preset, symbols, ws_url, .. } => format!(
                 "{preset}, symbols {}{}",
                 symbols.join(" "),
-                ws_url.as_ref().map(|url| format!(", from {url}")).unwrap_or_default()
+                ws_url.as_ref().map(|url| format!(", from {}", feed::rest::shown(url))).unwrap_or_default()
             ),
             FeedKind::Replay(replay) => format!(
                 "recording {} of {}{}",

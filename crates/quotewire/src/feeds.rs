@@ -1,6 +1,7 @@
 //! The registry of feeds: one `match` arm a kind. A new venue adds its arm in [`session`], its presets below, and its
 //! dependency line in `Cargo.toml`; nothing else in this crate changes.
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use feed::metrics::{FeedMetrics, Reporter};
 use feed::supervisor::{FeedEnd, FeedSettings};
 use feed::{RestAnswer, Session};
 use feed_replay::Speed;
+use futures_util::FutureExt;
 use market::Clock;
 use prometheus::Registry;
 use table::{FeedInfo, FeedMode};
@@ -248,9 +250,11 @@ impl Playing {
         let (clock, stop) = (Arc::clone(clock), stop.clone());
         Ok(Box::pin(async move {
             let mut report = |stats: &feed::pump::Stats| reporter.report(stats, clock.now());
-            match replay.run(&mut sink, &*clock, &stop, &mut report).await {
-                Ok(_) => tracing::info!(feed = name, "the recording has ended"),
-                Err(error) => tracing::error!(feed = name, "{error}"),
+            let run = replay.run(&mut sink, &*clock, &stop, &mut report);
+            match AssertUnwindSafe(run).catch_unwind().await {
+                Ok(Ok(_)) => tracing::info!(feed = name, "the recording has ended"),
+                Ok(Err(error)) => tracing::error!(feed = name, "{error}"),
+                Err(_) => return lost(&name, &mut sink),
             }
             Ok(())
         }))
@@ -269,12 +273,26 @@ fn synthesize(
     let sim =
         feed_sim::Sim::new(settings).map_err(|error| Failure::failed(format!("feed {name}: {error}")))?;
     let mut reporter = Reporter::new(metrics.0.of_feed(name));
-    let (clock, stop) = (Arc::clone(clock), stop.clone());
+    let (clock, stop, name) = (Arc::clone(clock), stop.clone(), name.to_owned());
     Ok(Box::pin(async move {
         let mut report = |stats: &feed::pump::Stats| reporter.report(stats, clock.now());
-        sim.run(&mut sink, &*clock, &stop, &mut report).await;
-        Ok(())
+        let run = sim.run(&mut sink, &*clock, &stop, &mut report);
+        match AssertUnwindSafe(run).catch_unwind().await {
+            Ok(_) => Ok(()),
+            Err(_) => lost(&name, &mut sink),
+        }
     }))
+}
+
+/// A feed without a connection has panicked: it ends alone, unless the table itself was at fault (promise 9). Nothing of
+/// it is used again but the sink, which says whether it is whole.
+fn lost(name: &str, sink: &mut TableSink) -> Result<(), Failure> {
+    if sink.is_broken() {
+        return Err(Failure::failed(format!("feed {name}: the table broke")));
+    }
+    tracing::error!(feed = name, "the feed has ended by a fault of its own");
+    sink.lose();
+    Ok(())
 }
 
 /// A feed that was refused leaves the others running; broken state of our own ends the process (promise 9).

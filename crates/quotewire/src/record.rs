@@ -1,11 +1,13 @@
 //! `quotewire record`: what real venues send, written down as it came, both directions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use feed::capture::Recording;
-use feed::supervisor::FeedSettings;
+use feed::supervisor::{FeedEnd, FeedHandle, FeedSettings};
 use feed::{Outcome, Sink, SymbolRef};
 use market::{Clock, RealClock, Reason, Status, Symbol, Update};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &cli::Record) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("metrics: {error}")))?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let stop = CancellationToken::new();
+    let messages = Arc::new(AtomicU64::new(0));
     runtime.block_on(async {
         let mut running = Vec::new();
         for session in feeds::live_sessions(preset, &feed.overrides()) {
@@ -42,7 +45,7 @@ pub(crate) fn run(args: &cli::Record) -> Result<(), Failure> {
                 recording: Some(recording.recorder()),
                 ..FeedSettings::new(feed.name.clone(), symbols.clone())
             };
-            let sink = Discard { symbols: 0 };
+            let sink = Discard { symbols: 0, updates: Arc::clone(&messages) };
             running.push(feed::supervisor::spawn(
                 session,
                 settings,
@@ -64,18 +67,32 @@ pub(crate) fn run(args: &cli::Record) -> Result<(), Failure> {
                 tokio::time::sleep(std::time::Duration::from_millis(250)).await;
             }
         };
+        let mut ends: JoinSet<FeedEnd> = running.into_iter().map(FeedHandle::join).collect();
+        let mut early = None;
         tokio::select! {
             () = over => {}
             () = broken => {}
+            Some(end) = ends.join_next() => early = Some(end),
             signal = crate::serve::signal() => tracing::info!(signal, "stopping"),
         }
         stop.cancel();
-        for handle in running {
-            feeds::ended(&feed.name, handle.join().await)?;
+        let broke = |error: JoinError| Failure::failed(format!("feed {} broke: {error}", feed.name));
+        if let Some(end) = early {
+            let end = end.map_err(broke)?;
+            feeds::ended(&feed.name, end.clone())?;
+            return Err(Failure::failed(format!("feed {} ended by itself: {end:?}", feed.name)));
+        }
+        while let Some(end) = ends.join_next().await {
+            feeds::ended(&feed.name, end.map_err(broke)?)?;
         }
         Ok::<(), Failure>(())
     })?;
     let recorded = recording.finish().map_err(|error| Failure::failed(format!("{output}: {error}")))?;
+    if messages.load(Ordering::Relaxed) == 0 {
+        return Err(Failure::failed(format!(
+            "{output}: the venue sent no quote; what the log says tells why"
+        )));
+    }
     tracing::info!(records = recorded.records, lost = recorded.lost, "recorded into {output}");
     if recorded.lost > 0 {
         return Err(Failure::failed(format!(
@@ -105,6 +122,8 @@ fn choose(mut feeds: Vec<FeedConfig>, name: Option<&str>) -> Result<FeedConfig, 
 #[derive(Debug)]
 struct Discard {
     symbols: u32,
+    /// Counted here, read once at the end.
+    updates: Arc<AtomicU64>,
 }
 
 impl Sink for Discard {
@@ -114,6 +133,7 @@ impl Sink for Discard {
     }
 
     fn update(&mut self, _: SymbolRef, _: &Update) -> Outcome {
+        self.updates.fetch_add(1, Ordering::Relaxed);
         Outcome::Changed
     }
 

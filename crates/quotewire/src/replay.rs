@@ -58,10 +58,19 @@ pub(crate) fn run(args: &cli::Replay, out: &mut impl Write) -> Result<(), Failur
     if args.final_quotes {
         write_final(&table, &tap, &sink, out)?;
     }
-    if args.stats {
+    if args.stats || !args.final_quotes {
         write_stats(&tap, out)?;
     }
-    played
+    played?;
+    let stats = tap.stats();
+    if stats.messages == 0 {
+        return Err(Failure::failed(format!("{}: no message in the recording", args.file.display())));
+    }
+    if stats.updates == 0 && stats.garbage > 0 {
+        let what = format!("{}: none of its messages is one of {}", args.file.display(), args.venue);
+        return Err(Failure::failed(what));
+    }
+    Ok(())
 }
 
 /// The recorded HTTP answers: the file that was named, or the one beside the recording, and what the recording itself

@@ -94,7 +94,9 @@ async fn serve(config: Config, sources: Vec<Source>) -> Result<(), Failure> {
     let registry = Registry::new();
     // The start time tells one life of the table from the next, across restarts and across machines.
     let epoch = u64::try_from(clock.now().get()).unwrap_or(1);
-    let table = Table::new(table::Config { symbols: config.symbols_max, epoch, ..table::Config::default() });
+    // A feed has one writer, or one for each endpoint that its venue spreads its channels over.
+    let (feeds, writers) = (sources.len().max(1), 2 * sources.len().max(1));
+    let table = Table::new(table::Config { symbols: config.symbols_max, feeds, writers, epoch });
     let limits = config.edge.limits.clone();
     let edge =
         Edge::new(config.edge, Arc::clone(&table), Arc::clone(&clock), registry.clone()).map_err(series)?;

@@ -27,6 +27,10 @@ pub(crate) struct TableSink {
     /// Latest receive time, for status changes when publishing by receive time.
     latest: Micros,
     notifier: Option<Notifier>,
+    /// Said once: a flood of names must not become a flood of log lines.
+    told_full: bool,
+    /// Whether the table is at work: a panic then is the table's own (see [`TableSink::is_broken`]).
+    at_work: bool,
     symbols: Vec<SymbolId>,
     refs: HashMap<SymbolId, SymbolRef>,
 }
@@ -49,6 +53,8 @@ impl TableSink {
             time,
             latest: Micros(0),
             notifier,
+            told_full: false,
+            at_work: false,
             symbols: Vec::new(),
             refs: HashMap::new(),
         })
@@ -57,6 +63,18 @@ impl TableSink {
     /// The table's id of a symbol that was interned here.
     pub(crate) fn id(&self, symbol: SymbolRef) -> Option<SymbolId> {
         self.symbols.get(symbol.0 as usize).copied()
+    }
+
+    /// Whether a panic that was caught outside came from the table itself. Then its state cannot be trusted, and the
+    /// process has to end.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.at_work
+    }
+
+    /// Tells that this feed is lost by a fault of its own, with everything it ever told.
+    pub(crate) fn lose(&mut self) {
+        let all: Vec<SymbolRef> = self.refs.values().copied().collect();
+        self.feed_status(Status::Stale, Reason::Fault, &all);
     }
 
     fn now(&self) -> Micros {
@@ -75,7 +93,16 @@ impl TableSink {
 
 impl Sink for TableSink {
     fn intern(&mut self, symbol: &Symbol) -> Option<SymbolRef> {
-        let id = self.table.intern(symbol).ok()?;
+        let id = match self.table.intern(symbol) {
+            Ok(id) => id,
+            Err(full) => {
+                if !self.told_full {
+                    self.told_full = true;
+                    tracing::warn!(%symbol, "{full}; more symbols of this feed are counted and left out");
+                }
+                return None;
+            }
+        };
         if let Some(known) = self.refs.get(&id) {
             return Some(*known);
         }
@@ -94,7 +121,10 @@ impl Sink for TableSink {
         // A reference that this sink did not give out leads nowhere, like an old update.
         let Some(id) = self.id(symbol) else { return Outcome::Older };
         self.latest = self.latest.max(update.ts_recv);
-        match self.writer.apply(id, update, self.now()) {
+        self.at_work = true;
+        let applied = self.writer.apply(id, update, self.now());
+        self.at_work = false;
+        match applied {
             Applied::Changed { .. } => {
                 self.notify();
                 Outcome::Changed

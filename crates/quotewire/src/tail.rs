@@ -17,6 +17,8 @@ const EVENTS_WAITING: usize = 256;
 /// A server says something every 10 s; three times that is a dead connection.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The least that we wait, whatever the server says.
+const RETRY_MIN: Duration = Duration::from_secs(1);
 /// What we wait before reconnecting until the server has said otherwise.
 const RETRY_DEFAULT: Duration = Duration::from_secs(1);
 
@@ -106,7 +108,10 @@ impl Tail {
                 .ok()
                 .and_then(|p| p.get("detail").and_then(|d| d.as_str()).map(str::to_owned))
                 .unwrap_or(problem);
-            return Err(Failure::usage(format!("{} answered {}: {detail}", args.url, response.status())));
+            let line = format!("{} answered {}: {detail}", args.url, response.status());
+            // A server that is starting, or a proxy before it, is worth another try; a wrong request is not.
+            let passing = response.status().is_server_error() || response.status() == 429;
+            return Err(if passing { Failure::failed(line) } else { Failure::usage(line) });
         }
         Ok(response.into_body().into_reader())
     }
@@ -128,7 +133,7 @@ impl Tail {
             };
             for event in batch {
                 if let Some(retry) = event.retry {
-                    self.retry = Duration::from_millis(retry);
+                    self.retry = Duration::from_millis(retry).max(RETRY_MIN);
                 }
                 if !event.id.is_empty() {
                     self.last_event_id = Some(event.id);

@@ -90,7 +90,7 @@ pub fn feed_status(
     frame::end(out);
 }
 
-/// Appends a `heartbeat`: the server's time, the safe cut, and how long the oldest change of this client's last write
+/// Appends a `heartbeat`: the server's time, the safe cut, and how long the newest change of this client's last write, or the stream itself if that was longer,
 /// had waited, in microseconds.
 pub fn heartbeat(out: &mut Vec<u8>, named: bool, server_time: Micros, seq: u64, lag_us: u64) {
     frame::begin(out, EventName::Heartbeat, named);

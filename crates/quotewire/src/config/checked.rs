@@ -73,6 +73,8 @@ impl Default for Config {
 
 /// Most symbols of a table: 2^20 of them take about 1.2 GB.
 const SYMBOLS_MAX: usize = 1 << 20;
+/// Most feeds of one process: a table asks every writer for its safe cut.
+const FEEDS_MAX: usize = 256;
 /// Symbols of a table unless the file says otherwise.
 const SYMBOLS_DEFAULT: usize = 16_384;
 
@@ -96,7 +98,7 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
             connections: count(raw.limits.connections, limits.connections, 1..1_000_000)?,
             streams: count(raw.limits.streams, limits.streams, 1..1_000_000)?,
             symbols_per_stream: count(raw.limits.symbols_per_stream, limits.symbols_per_stream, 1..100_000)?,
-            head_bytes: count(raw.limits.head_bytes, limits.head_bytes, 8_192..1_048_576)?,
+            head_bytes: count(raw.limits.head_bytes, limits.head_bytes, 8_192..65_536)?,
             head_timeout: duration(
                 raw.limits.head_timeout,
                 limits.head_timeout,
@@ -108,6 +110,12 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
         ..defaults
     };
     let mut feeds: Vec<FeedConfig> = Vec::with_capacity(raw.feeds.len());
+    if let Some(first_too_many) = raw.feeds.get(FEEDS_MAX) {
+        return Err(Fault::at(
+            &first_too_many.kind.span(),
+            format!("at most {FEEDS_MAX} feeds in one process"),
+        ));
+    }
     for raw_feed in raw.feeds {
         let span = raw_feed.name.as_ref().map_or_else(|| raw_feed.kind.span(), Spanned::span);
         let checked = feed(raw_feed)?;
@@ -253,8 +261,8 @@ fn venue(raw: raw::Feed, kind_span: &Range<usize>) -> Result<FeedKind, Fault> {
         preset,
         venue: raw.venue.as_ref().map(checked_venue).transpose()?,
         symbols,
-        ws_url: url(raw.ws_url, "wss://", "ws://")?,
-        rest_url: url(raw.rest_url, "https://", "http://")?,
+        ws_url: url(raw.ws_url, "wss", "ws")?,
+        rest_url: url(raw.rest_url, "https", "http")?,
         stale_after,
     })
 }
@@ -265,25 +273,17 @@ fn checked_venue(venue: &Spanned<String>) -> Result<String, Fault> {
     Ok(symbol.venue().unwrap_or_default().to_owned())
 }
 
-/// An endpoint: encrypted, or plain to this machine only.
+/// An endpoint: encrypted, or plain to this machine only. The same check stands before every dial.
 fn url(url: Option<Spanned<String>>, secure: &str, plain: &str) -> Result<Option<String>, Fault> {
     let Some(url) = url else { return Ok(None) };
     let span = url.span();
     let text = url.into_inner();
-    if let Some(rest) = text.strip_prefix(plain) {
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        let loopback = host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if !loopback {
-            return Err(Fault::at(
-                &span,
-                format!("{plain} is only taken for a loopback address; use {secure}"),
-            ));
-        }
-    } else if !text.starts_with(secure) {
-        return Err(Fault::at(&span, format!("the address must begin with {secure}")));
-    }
+    feed::rest::check_place(&text, secure, plain).map_err(|what| {
+        Fault::at(
+            &span,
+            format!("{what}: an address begins with {secure}://, or for a loopback address {plain}://"),
+        )
+    })?;
     Ok(Some(text.trim_end_matches('/').to_owned()))
 }
 

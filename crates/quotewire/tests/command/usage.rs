@@ -53,13 +53,7 @@ fn files_that_cannot_be_read_are_named() {
 
 #[test]
 fn wrong_arguments_show_the_usage() {
-    for args in [
-        &[][..],
-        &["frobnicate"],
-        &["serve", "--listen", "nonsense"],
-        &["tail"],
-        &["serve", "--sim", "--config", "x"],
-    ] {
+    for args in [&[][..], &["frobnicate"], &["serve", "--listen", "nonsense"], &["tail"]] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         let said = stderr(&output);
@@ -86,6 +80,30 @@ fn a_taken_port_is_said_and_nothing_runs() {
         assert!(line.contains(&format!("cannot listen on {address}: ")), "{line}");
         assert!(!line.contains("listening on"), "{line}");
     }
+}
+
+#[test]
+fn a_recording_that_is_none_of_the_venue_fails() {
+    let coinbase = fixture("coinbase/fixtures/20210417-first-half.cap.gz");
+    for (file, venue, what) in [
+        (coinbase.to_str().unwrap(), "binance", "none of its messages is one of binance"),
+        ("/dev/null", "okx", "no message in the recording"),
+    ] {
+        let output = run(&["replay", file, "--venue", venue]);
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        assert!(stderr(&output).contains(what), "{}", stderr(&output));
+        assert!(stdout(&output).contains("\"stats\""), "without --final the counts are the result");
+    }
+}
+
+#[test]
+fn no_secret_of_an_address_is_printed() {
+    let text = "[[feeds]]\nkind = \"okx\"\nsymbols = [\"BTC-USDT\"]\nws_url = \"wss://me:secret@h.example/x?token=secret\"\n";
+    let file = config(text);
+    let output = run(&["check-config", file.path().to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stdout(&output).contains("secret"), "promise 18: {}", stdout(&output));
+    assert!(stdout(&output).contains("wss://h.example/x"));
 }
 
 #[test]
