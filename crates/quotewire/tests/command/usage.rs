@@ -86,7 +86,7 @@ fn a_taken_port_is_said_and_nothing_runs() {
 fn a_recording_that_is_none_of_the_venue_fails() {
     let coinbase = fixture("coinbase/fixtures/20210417-first-half.cap.gz");
     for (file, venue, what) in [
-        (coinbase.to_str().unwrap(), "binance", "none of its messages is one of binance"),
+        (coinbase.to_str().unwrap(), "binance", "none of its messages is a quote of binance"),
         ("/dev/null", "okx", "no message in the recording"),
     ] {
         let output = run(&["replay", file, "--venue", venue]);
