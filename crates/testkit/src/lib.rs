@@ -8,6 +8,7 @@
 //! | [`venue`] | the emulated venue: HTTP answers and a real WebSocket on `127.0.0.1` |
 //! | [`sink`] | [`sink::CollectingSink`]: keeps the latest of every symbol and a log |
 //! | [`contract`] | [`contract::check_decoder`]: what every decoder promises, checked over recorded frames |
+//! | [`naive`] | the simplest sink, and a played recording compared with what an independent reader made of it |
 //! | [`slow`] | a raw HTTP client that reads as much as it is told and then stops |
 //!
 //! Tests wait for what they are after (`wait_...`), never for time: every such wait ends the test with a message that
@@ -25,6 +26,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub mod contract;
+pub mod naive;
 pub mod recording;
 pub mod script;
 pub mod sink;

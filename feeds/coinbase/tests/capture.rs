@@ -12,110 +12,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use feed::capture::{CaptureReader, read_rest};
-use feed::{FrameTap, Ignored, InstrumentId, Instruments, Outcome, Session, Sink, SymbolRef};
+use feed::{FrameTap, Ignored, Instruments, Session};
 use feed_coinbase::{Coinbase, Settings};
-use market::{Field, FieldSet, Group, Micros, Price, Reason, Source, Status, Symbol, Update, Values};
+use market::{Field, Group, Micros, Price};
 use serde_json::Value;
+use testkit::naive::{NaiveSink, Played, decimal, number};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
-}
-
-/// Keeps the latest values in order of arrival. The one rule: history says nothing of a group that was told.
-#[derive(Default)]
-struct NaiveSink {
-    quotes: Vec<(Symbol, Values)>,
-    told: Vec<[Option<Told>; Group::COUNT]>,
-    by_name: HashMap<Symbol, u32>,
-}
-
-/// Where a group's values came from.
-#[derive(Clone, Copy, Debug)]
-struct Told {
-    ts_event: Option<Micros>,
-    venue_seq: Option<u64>,
-    /// Updates taken for this group.
-    count: u64,
-}
-
-impl Sink for NaiveSink {
-    fn intern(&mut self, symbol: &Symbol) -> Option<SymbolRef> {
-        let next = self.quotes.len() as u32;
-        let at = *self.by_name.entry(symbol.clone()).or_insert(next);
-        if at == next {
-            self.quotes.push((symbol.clone(), Values::default()));
-            self.told.push([None; Group::COUNT]);
-        }
-        Some(SymbolRef(at))
-    }
-
-    fn update(&mut self, symbol: SymbolRef, update: &Update) -> Outcome {
-        let place = symbol.0 as usize;
-        let mut changed = update.status.is_some();
-        for group in Group::ALL {
-            let fields = update.told().intersection(group.fields());
-            let told = &mut self.told[place][group as usize];
-            if fields.is_empty() || (update.source == Source::History && told.is_some()) {
-                continue;
-            }
-            let count = told.map_or(0, |told| told.count) + 1;
-            *told = Some(Told { ts_event: update.ts_event, venue_seq: update.venue_seq, count });
-            let values = &mut self.quotes[place].1;
-            for field in fields.iter() {
-                changed |= !values.same(update.values(), field);
-            }
-            for field in fields.intersection(FieldSet::NUMBERS).iter() {
-                values.set_number(field, update.values().number(field));
-            }
-            if fields.contains(Field::LastSide) {
-                values.set_side(update.values().side());
-            }
-        }
-        if changed { Outcome::Changed } else { Outcome::Unchanged }
-    }
-
-    fn feed_status(&mut self, _: Status, _: Reason, _: &[SymbolRef]) {}
-}
-
-struct Played {
-    tap: FrameTap,
-    sink: NaiveSink,
-}
-
-impl Played {
-    fn id(&self, native: &str) -> InstrumentId {
-        self.tap.instruments().find(native).unwrap_or_else(|| panic!("{native} never came"))
-    }
-
-    fn place(&self, native: &str) -> usize {
-        self.tap.symbol(self.id(native)).unwrap().0 as usize
-    }
-
-    fn values(&self, native: &str) -> &Values {
-        &self.sink.quotes[self.place(native)].1
-    }
-
-    fn told(&self, native: &str, group: Group) -> Told {
-        self.sink.told[self.place(native)][group as usize].unwrap()
-    }
-
-    /// Compares the fields of an expected quote, as decimals; `null` is absent.
-    fn check_quote(&self, native: &str, expected: &Value, at: &str) {
-        let values = self.values(native);
-        for field in [Field::Bid, Field::BidSize, Field::Ask, Field::AskSize, Field::Last, Field::LastSize] {
-            let want = decimal(&expected[field.name()]);
-            let got = values.number(field).map(Price::from_decimal);
-            assert_eq!(got, want, "{native} {} {at}", field.name());
-        }
-    }
-}
-
-fn decimal(value: &Value) -> Option<Price> {
-    value.as_str().map(|text| Price::parse(text).unwrap())
-}
-
-fn number(value: &Value) -> Option<u64> {
-    value.as_str().map(|text| text.parse().unwrap())
 }
 
 fn expected(name: &str) -> Value {
