@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,26 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(20);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 /// How much longer than a stream may stall a connection may wait for any write.
 const WRITE_GRACE: Duration = Duration::from_secs(5);
+
+/// Where connections come from: a listening socket, or what stands in for one where there is no network.
+pub trait Listen: Send + 'static {
+    /// A connection.
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection and who is at its other end. Cancel-safe: no connection is lost with the future.
+    ///
+    /// # Errors
+    /// When there was none to be had this time; it is asked again.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, SocketAddr)>> + Send;
+}
+
+impl Listen for TcpListener {
+    type Io = TcpStream;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        TcpListener::accept(self).await
+    }
+}
 
 /// Who is at the other end of a connection, and how to end it.
 #[derive(Clone, Debug)]
@@ -74,8 +95,8 @@ pub(crate) struct Context {
 }
 
 /// Accepts until stopped, then lets running requests finish within `grace` and ends what is left.
-pub(crate) async fn serve<F>(
-    listener: TcpListener,
+pub(crate) async fn serve<L: Listen, F>(
+    mut listener: L,
     service: F,
     context: Arc<Context>,
     stop: CancellationToken,
@@ -94,6 +115,7 @@ pub(crate) async fn serve<F>(
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
@@ -122,6 +144,7 @@ pub(crate) async fn serve<F>(
         let open = OpenConnection::new(Arc::clone(&context.metrics));
         tokio::spawn(async move {
             tokio::select! {
+                biased;
                 () = peer.kill.cancelled() => {}
                 () = connection => {}
             }
@@ -143,15 +166,16 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Serves one connection to its end.
-fn connection<F>(
-    stream: TcpStream,
+/// Serves one connection to its end, whatever carries its bytes.
+fn connection<S, F>(
+    stream: S,
     peer: Peer,
     service: F,
     context: &Context,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + 'static
 where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Service<Request<Incoming>, Response = warp::reply::Response, Error = Infallible>
         + Clone
         + Send

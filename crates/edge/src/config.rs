@@ -17,6 +17,9 @@ pub struct Config {
     pub retry_ms: std::ops::RangeInclusive<u64>,
     /// The bounds on what clients may take.
     pub limits: Limits,
+    /// Makes every random number follow from this seed, so that a run can be repeated. Never in service: the ids of
+    /// streams could be foretold.
+    pub seed: Option<u64>,
 }
 
 /// Bounds on what clients may take. Each has a metric that shows how close it is.
@@ -45,6 +48,7 @@ impl Default for Config {
             heartbeat: Duration::from_secs(10),
             retry_ms: 1_000..=3_000,
             limits: Limits::default(),
+            seed: None,
         }
     }
 }

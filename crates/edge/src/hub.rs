@@ -141,10 +141,13 @@ impl Hub {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut seen = 0;
         loop {
+            // In this order, so that a table that never rests cannot keep heartbeats from being sent, and so that the
+            // same run comes out of the same seed.
             let keep_house = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
-                () = self.signal.changed.notified() => false,
                 _ = tick.tick() => true,
+                () = self.signal.changed.notified() => false,
             };
             self.signal.pending.swap(false, Ordering::AcqRel);
             if keep_house {
@@ -161,6 +164,7 @@ impl Hub {
             self.metrics.looks.inc();
             let look = self.clock.monotonic().saturating_sub(start);
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(spacing(woken, look)) => {}
             }

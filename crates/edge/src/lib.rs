@@ -19,12 +19,14 @@
 //! | `frames` | encoded once, shared by all |
 //! | [`negotiate`], [`cors`], `problem` | headers |
 //! | `patience` | a deadline for every write |
+//! | `dice` | random numbers, which a seed can repeat |
 //! | `page`, `ops` | the console page; metrics and readiness |
 //!
 //! The edge knows no venue. It reads the table, and learns of changes through a [`Notifier`].
 
 mod answers;
 mod body;
+mod dice;
 mod frames;
 mod metrics;
 mod ops;
@@ -50,15 +52,15 @@ use std::time::Duration;
 use market::Clock;
 use prometheus::Registry;
 use table::Table;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use accept::bind;
+pub use accept::{Listen, bind};
 pub use client::EndReason;
 pub use config::{Config, Limits};
 pub use cors::{Cors, CorsError};
 pub use hub::Notifier;
 
+use crate::dice::Dice;
 use crate::frames::Frames;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
@@ -80,6 +82,8 @@ pub(crate) struct Core {
     admin_metrics: Arc<Metrics>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) frames: Frames,
+    /// Every random number of the edge.
+    pub(crate) dice: Dice,
     /// Set once by [`Edge::serve`] when it is told to stop; read by readiness and by new streams.
     draining: AtomicBool,
 }
@@ -111,6 +115,7 @@ impl Edge {
         let hub = Arc::new(Hub::new(Arc::clone(&table), Arc::clone(&clock), Arc::clone(&metrics), &config));
         let frames = Frames::new(table.capacity());
         let admin_metrics = Arc::new(Metrics::new(&Registry::new())?);
+        let dice = Dice::new(config.seed);
         let core = Core {
             config,
             table,
@@ -120,6 +125,7 @@ impl Edge {
             admin_metrics,
             hub,
             frames,
+            dice,
             draining: AtomicBool::new(false),
         };
         Ok(Edge { core: Arc::new(core) })
@@ -137,7 +143,7 @@ impl Edge {
     ///
     /// # Cancel safety
     /// Dropping the future ends every connection without a goodbye.
-    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
+    pub async fn serve(&self, listener: impl Listen, stop: CancellationToken) {
         let core = &self.core;
         let hub_stop = CancellationToken::new();
         let mut hub = tokio::spawn(Arc::clone(&core.hub).run(hub_stop.clone()));
@@ -155,8 +161,9 @@ impl Edge {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = accept::serve(listener, service, context, stop.clone(), GOODBYE_GRACE + Duration::from_secs(1)) => {}
+            biased;
             () = goodbye => {}
+            () = accept::serve(listener, service, context, stop.clone(), GOODBYE_GRACE + Duration::from_secs(1)) => {}
             // The hub only ends when told to. A panic in it is ours to pass on: streams that are never woken would
             // show old prices as live.
             ended = &mut hub => {
@@ -173,7 +180,7 @@ impl Edge {
     }
 
     /// Serves operators until stopped.
-    pub async fn serve_admin(&self, listener: TcpListener, stop: CancellationToken) {
+    pub async fn serve_admin(&self, listener: impl Listen, stop: CancellationToken) {
         let context = Arc::new(accept::Context {
             limits: self.core.config.limits.clone(),
             metrics: Arc::clone(&self.core.admin_metrics),

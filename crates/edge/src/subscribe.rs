@@ -44,7 +44,7 @@ pub(crate) fn stream(core: &Arc<Core>, asked: &Asked) -> Response {
     if asked.method == Method::HEAD {
         return event_stream(Bytes::new().to_vec().into_response());
     }
-    let retry_ms = rand::rng().random_range(core.config.retry_ms.clone());
+    let retry_ms = core.dice.within(core.config.retry_ms.clone());
     let full =
         core.metrics.streams_open.get() >= i64::try_from(core.config.limits.streams).unwrap_or(i64::MAX);
     if full || core.is_draining() {
@@ -135,7 +135,7 @@ fn hello<'a>(
         status: state.status,
     });
     Hello {
-        stream: stream_id(),
+        stream: stream_id(core),
         epoch: core.table.epoch(),
         server_time: core.clock.now(),
         accepted,
@@ -186,14 +186,14 @@ fn feeds_behind(core: &Core, symbols: &[SymbolId]) -> Vec<FeedId> {
 }
 
 /// 128 random bits as hex: knowing it is what allows to change the stream later.
-fn stream_id() -> String {
-    format!("{:032x}", rand::rng().random::<u128>())
+fn stream_id(core: &Core) -> String {
+    format!("{:032x}", core.dice.roll(|rng| rng.random::<u128>()))
 }
 
 /// No room: said with status 200 and a clean end, because an EventSource gives up for ever on 429 and 503.
 fn refused(core: &Core, reason: &str, named: bool) -> Response {
     core.metrics.streams_refused.inc();
-    let retry_ms = rand::rng().random_range(REFUSED_RETRY_MS);
+    let retry_ms = core.dice.within(REFUSED_RETRY_MS);
     let mut out = Vec::new();
     encode::retry(&mut out, retry_ms);
     encode::refused(&mut out, named, reason, retry_ms);
