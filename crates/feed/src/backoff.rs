@@ -8,7 +8,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rand::Rng;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 /// Where the ceiling counts dials.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -36,6 +37,11 @@ impl Default for Policy {
             dials_per_minute: 12,
         }
     }
+}
+
+/// The random numbers behind the waits of one part of a feed: the machine's, or those that follow from a seed.
+pub(crate) fn dice(seed: Option<u64>, part: u64) -> StdRng {
+    seed.map_or_else(StdRng::from_os_rng, |seed| StdRng::seed_from_u64(seed.wrapping_add(part)))
 }
 
 /// The back-off of one connection, over all its lives.
@@ -95,8 +101,6 @@ impl Backoff {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
 
     #[test]
     fn waits_grow_to_the_cap_and_a_healthy_life_resets_them() {

@@ -21,6 +21,7 @@
 //! | [`book`] | a rebuilt order book of bounded depth that keeps the venue's digits |
 //! | [`json`] | borrowed JSON pieces that keep the venue's digits |
 //! | [`supervisor`], [`backoff`], [`ws`], [`rest`] | keeping a session alive |
+//! | [`network`] | the ways out of the process, which a simulation replaces |
 //! | [`capture`] | recordings: `recv_ns TAB kind TAB payload` |
 //! | [`pump`] | recorded frames through a decoder into a sink: the same path without a socket |
 //! | [`metrics`] | this crate's series |
@@ -32,6 +33,7 @@ pub mod decoder;
 pub mod instrument;
 pub mod json;
 pub mod metrics;
+pub mod network;
 pub mod pump;
 pub mod rest;
 pub mod session;

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::Policy;
 use crate::capture::Recorder;
 use crate::metrics::{FeedMetrics, OneFeed};
+use crate::network::{Internet, Network};
 use crate::ws::{Cause, End};
 use crate::{Session, Sink};
 
@@ -54,6 +55,10 @@ pub struct FeedSettings {
     pub recording: Option<Recorder>,
     /// Waits and limits.
     pub timing: Timing,
+    /// What it reaches its venue through.
+    pub network: Arc<dyn Network>,
+    /// Makes every random wait follow from this seed, so that a run can be repeated. In service waits are the machine's.
+    pub seed: Option<u64>,
 }
 
 impl FeedSettings {
@@ -66,6 +71,8 @@ impl FeedSettings {
             instruments_max: 10_000,
             recording: None,
             timing: Timing::default(),
+            network: Arc::new(Internet),
+            seed: None,
         }
     }
 }

@@ -13,16 +13,16 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use market::{Clock, Micros};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, UrlError};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Utf8Bytes};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 use crate::capture::{Payload, Recorder};
+use crate::network::{Io, Network};
 use crate::rest::{USER_AGENT, check_place, recordable, retry_after, shown};
 use crate::{KeepAlive, Limits};
 
@@ -52,6 +52,8 @@ pub struct Plan {
     pub keep_alive: KeepAlive,
     /// What the venue allows; [`Limits::silence`] is the limit in force.
     pub limits: Limits,
+    /// What the connection goes through.
+    pub network: Arc<dyn Network>,
     /// Longest time from dialling to the end of the handshake.
     pub dial_limit: Duration,
     /// Where everything is recorded, both ways.
@@ -75,7 +77,7 @@ pub enum Event {
 
 /// An open connection. Dropping it closes the socket without saying goodbye.
 pub struct Connection {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<MaybeTlsStream<Box<dyn Io>>>,
     plan: Plan,
     clock: Arc<dyn Clock>,
     /// Texts of the subscription that are not sent yet.
@@ -120,7 +122,14 @@ impl Connection {
             .max_message_size(Some(plan.limits.message_bytes_max))
             .max_frame_size(Some(plan.limits.message_bytes_max));
         let connector = Connector::Rustls(tls()?);
-        let dial = connect_async_tls_with_config(request, Some(config), true, Some(connector));
+        let network = Arc::clone(&plan.network);
+        let dial = async move {
+            let uri = request.uri();
+            let host = uri.host().ok_or(Error::Url(UrlError::NoHostName))?;
+            let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("wss") { 443 } else { 80 });
+            let socket = network.connect(host, port).await.map_err(Error::Io)?;
+            client_async_tls_with_config(request, socket, Some(config), Some(connector)).await
+        };
         // Boxed, because the state of a handshake is large and is needed once.
         let socket = match timeout(plan.dial_limit, Box::pin(dial)).await {
             Ok(Ok((socket, _))) => socket,

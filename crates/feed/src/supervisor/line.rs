@@ -8,11 +8,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use market::{Micros, Reason, Status, Update};
 use rand::Rng;
+use rand::rngs::StdRng;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Feed;
-use crate::backoff::Backoff;
+use crate::backoff::{self, Backoff};
 use crate::metrics::Counted;
 use crate::ws::{Cause, Connection, End, Event, Plan};
 use crate::{DecodeError, Frame, FrameTap, InstrumentId, Instruments, SymbolRef};
@@ -60,6 +61,7 @@ pub(super) struct Line {
     opened: Option<Instant>,
     /// Why the decoder asked for a new connection.
     resync: Option<Reason>,
+    dice: StdRng,
 }
 
 impl Line {
@@ -77,7 +79,8 @@ impl Line {
         });
         let told_unheard = vec![false; wanted.len()];
         let counted = Counted::of(tap.stats());
-        Line { feed, number, tap, wanted, symbols, counted, told_unheard, opened: None, resync: None }
+        let dice = backoff::dice(feed.settings.seed, number as u64 + 1);
+        Line { feed, number, tap, wanted, symbols, counted, told_unheard, opened: None, resync: None, dice }
     }
 
     /// How many of its symbols the sink has no room for.
@@ -92,7 +95,7 @@ impl Line {
         let mut backoff = Backoff::new(feed.settings.timing.backoff.clone());
         let mut asked_for = Duration::ZERO;
         loop {
-            let wait = backoff.wait(start.elapsed(), &mut rand::rng()).max(asked_for.min(RETRY_AFTER_MAX));
+            let wait = backoff.wait(start.elapsed(), &mut self.dice).max(asked_for.min(RETRY_AFTER_MAX));
             let turn = async {
                 tokio::time::sleep(wait).await;
                 feed.gate.pass().await;
@@ -191,7 +194,7 @@ impl Line {
         }
     }
 
-    fn plan(&self) -> Plan {
+    fn plan(&mut self) -> Plan {
         let feed = &self.feed;
         let (session, instruments) = (&feed.session, self.tap.instruments());
         let mut limits = session.limits();
@@ -205,12 +208,13 @@ impl Line {
             limits.silence = silence;
         }
         // Renewals of many connections must not fall together.
-        limits.max_age = limits.max_age.map(|age| (age / 1_000) * rand::rng().random_range(900..=1_000));
+        limits.max_age = limits.max_age.map(|age| (age / 1_000) * self.dice.random_range(900..=1_000));
         Plan {
             url: session.endpoint(instruments, &self.wanted),
             subscribe: session.subscribe(instruments, &self.wanted),
             keep_alive,
             limits,
+            network: Arc::clone(&feed.settings.network),
             dial_limit: feed.settings.timing.dial_limit,
             recorder: feed.settings.recording.clone(),
         }

@@ -7,9 +7,9 @@ use market::{Reason, Status, Symbol, Update};
 use tokio::time::Instant;
 
 use super::{Feed, line};
-use crate::backoff::Backoff;
+use crate::backoff::{self, Backoff};
 use crate::capture::Payload;
-use crate::rest::{FetchError, fetch, recordable};
+use crate::rest::{FetchError, recordable};
 use crate::ws::{Cause, End, nanos};
 use crate::{InstrumentId, Instruments};
 
@@ -46,13 +46,14 @@ async fn catalogue(feed: &Feed) -> Result<Instruments, End> {
     let name = feed.settings.name.as_str();
     let start = Instant::now();
     let mut backoff = Backoff::new(feed.settings.timing.backoff.clone());
+    let mut dice = backoff::dice(feed.settings.seed, 0);
     let mut asked_for = Duration::ZERO;
     loop {
-        let wait = backoff.wait(start.elapsed(), &mut rand::rng()).max(asked_for.min(RETRY_AFTER_MAX));
+        let wait = backoff.wait(start.elapsed(), &mut dice).max(asked_for.min(RETRY_AFTER_MAX));
         let attempt = async {
             tokio::time::sleep(wait).await;
             backoff.dialled(start.elapsed());
-            fetch(feed.session.catalogue_urls()).await
+            feed.settings.network.fetch(feed.session.catalogue_urls()).await
         };
         let Some(fetched) = feed.stop.run_until_cancelled(attempt).await else {
             return Err(End::of(Cause::Stopped, ""));
