@@ -20,6 +20,7 @@
 //! | [`negotiate`], [`cors`], `problem` | headers |
 //! | `patience` | a deadline for every write |
 //! | `dice` | random numbers, which a seed can repeat |
+//! | [`spec`] | what is served, as OpenAPI and AsyncAPI |
 //! | `page`, `ops` | the console page; metrics and readiness |
 //!
 //! The edge knows no venue. It reads the table, and learns of changes through a [`Notifier`].
@@ -44,6 +45,7 @@ pub mod config;
 pub mod cors;
 pub mod hub;
 pub mod negotiate;
+pub mod spec;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -11,7 +11,7 @@ use crate::Core;
 use crate::accept::Peer;
 use crate::page::{ASSETS, Asset};
 use crate::problem::Problem;
-use crate::{answers, subscribe};
+use crate::{answers, spec, subscribe};
 
 /// What a route gets of its request.
 #[derive(Clone, Debug)]
@@ -43,10 +43,24 @@ pub(crate) fn routes(
     let quotes = route(v1().and(warp::path("quotes")).boxed(), answers::quotes);
     let symbols = route(v1().and(warp::path("symbols")).boxed(), answers::symbols);
     let feeds = route(v1().and(warp::path("feeds")).boxed(), answers::feeds);
+    let openapi = route(warp::path("openapi.json").boxed(), spec::openapi_reply);
+    let asyncapi = route(warp::path("asyncapi.json").boxed(), spec::asyncapi_reply);
     let page = page().boxed();
 
     let core_after = Arc::clone(core);
-    let all = stream.or(quotes).unify().or(symbols).unify().or(feeds).unify().or(page).unify();
+    let all = stream
+        .or(quotes)
+        .unify()
+        .or(symbols)
+        .unify()
+        .or(feeds)
+        .unify()
+        .or(openapi)
+        .unify()
+        .or(asyncapi)
+        .unify()
+        .or(page)
+        .unify();
     warp::method().and(warp::header::headers_cloned()).and(all.recover(not_found).unify()).map(
         move |method: Method, headers: HeaderMap, response: Response| {
             finish(&core_after, &method, &headers, response)

@@ -60,6 +60,10 @@ pub(crate) enum Document {
     Config,
     /// The help of every command.
     Commands,
+    /// The routes, as OpenAPI 3.1 (JSON).
+    Openapi,
+    /// The events of a stream, as AsyncAPI 3 (JSON).
+    Asyncapi,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,8 @@ pub(crate) fn run(what: Document, out: &mut impl Write) -> Result<(), Failure> {
             out.write_all(include_bytes!("../quotewire.example.toml")).map_err(Failure::output)
         }
         Document::Commands => commands(out),
+        Document::Openapi => out.write_all(edge::spec::openapi().as_bytes()).map_err(Failure::output),
+        Document::Asyncapi => out.write_all(edge::spec::asyncapi().as_bytes()).map_err(Failure::output),
     }
 }
 

@@ -122,14 +122,15 @@ pub struct StreamRequest {
     pub last_event_id: Option<String>,
 }
 
-/// Parameters of `/v1/stream`.
-const STREAM: &[&str] = &["symbols", "fields", "mode", "named", "snapshot", "last_event_id"];
 /// Parameters that version 1 reserves for streams and this server does not serve yet.
 const STREAM_RESERVED: &[&str] = &["max_rate", "numbers", "format", "limit", "duration"];
 /// Modes that version 1 reserves.
 const MODES_RESERVED: &[&str] = &["trades", "every"];
 
 impl StreamRequest {
+    /// Every parameter, in the order of the documents.
+    pub const PARAMETERS: &[&str] = &["symbols", "fields", "mode", "named", "snapshot", "last_event_id"];
+
     /// Reads the part of the URL after the question mark.
     ///
     /// # Errors
@@ -145,7 +146,8 @@ impl StreamRequest {
     /// assert_eq!((error.parameter.as_str(), error.fix.as_str()), ("feilds", "did you mean `fields`?"));
     /// ```
     pub fn parse(query: &str, limits: &RequestLimits) -> Result<StreamRequest, RequestError> {
-        let mut given = Parameters::parse(query, limits.query_bytes_max, STREAM, STREAM_RESERVED)?;
+        let mut given =
+            Parameters::parse(query, limits.query_bytes_max, StreamRequest::PARAMETERS, STREAM_RESERVED)?;
         let (symbols, rejected) = symbols(&given.all("symbols"), limits)?;
         Ok(StreamRequest {
             symbols,
@@ -171,6 +173,9 @@ pub struct QuotesRequest {
 }
 
 impl QuotesRequest {
+    /// Every parameter, in the order of the documents.
+    pub const PARAMETERS: &[&str] = &["symbols", "fields"];
+
     /// Reads the part of the URL after the question mark.
     ///
     /// # Errors
@@ -179,7 +184,7 @@ impl QuotesRequest {
         let mut given = Parameters::parse(
             query,
             limits.query_bytes_max,
-            &["symbols", "fields"],
+            QuotesRequest::PARAMETERS,
             &["since", "wait", "format"],
         )?;
         let (symbols, rejected) = symbols(&given.all("symbols"), limits)?;
@@ -197,6 +202,8 @@ pub struct SymbolsRequest {
 }
 
 impl SymbolsRequest {
+    /// Every parameter, in the order of the documents.
+    pub const PARAMETERS: &[&str] = &["search", "limit"];
     /// Names in an answer when the request does not say.
     pub const LIMIT_DEFAULT: usize = 100;
     /// Most names in an answer: at 64 bytes a name about 100 KB.
@@ -209,7 +216,8 @@ impl SymbolsRequest {
     /// # Errors
     /// When something is wrong: refuse the request.
     pub fn parse(query: &str) -> Result<SymbolsRequest, RequestError> {
-        let mut given = Parameters::parse(query, SymbolsRequest::QUERY_BYTES_MAX, &["search", "limit"], &[])?;
+        let mut given =
+            Parameters::parse(query, SymbolsRequest::QUERY_BYTES_MAX, SymbolsRequest::PARAMETERS, &[])?;
         let limit = match given.once("limit")? {
             None => SymbolsRequest::LIMIT_DEFAULT,
             Some(text) => text

@@ -17,7 +17,11 @@ use crate::metadata;
 use crate::tree::{Tree, ending};
 
 /// Files whose whole text is the output of the binary with these arguments.
-const WHOLE: &[(&str, &str)] = &[("crates/quotewire/quotewire.example.toml", "docs config")];
+const WHOLE: &[(&str, &str)] = &[
+    ("crates/quotewire/quotewire.example.toml", "docs config"),
+    ("crates/edge/spec/openapi.json", "docs openapi"),
+    ("crates/edge/spec/asyncapi.json", "docs asyncapi"),
+];
 
 const BEGIN: &str = "<!-- generated: quotewire ";
 const BEGIN_END: &str = " -->";

@@ -6,5 +6,6 @@ mod drain;
 mod http;
 mod limits;
 mod resume;
+mod spec;
 mod stream;
 mod support;

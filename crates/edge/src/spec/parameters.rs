@@ -1,0 +1,102 @@
+//! What the parameters of a request mean, by name. Which resource takes which is read from `wire`.
+
+use market::Field;
+use serde_json::{Value, json};
+use wire::SymbolsRequest;
+
+use super::events::modes;
+use super::schemas::described;
+
+/// A parameter of the query as OpenAPI tells it. None when it is not described here, which the tests find.
+pub(super) fn query(name: &str) -> Option<Value> {
+    let (schema, description) = meaning(name)?;
+    let mut parameter = json!({
+        "name": name,
+        "in": "query",
+        "description": description,
+        "schema": schema,
+        "required": name == "symbols"
+    });
+    if parameter["schema"]["type"] == "array" {
+        // Lists are comma-separated; a list may also be repeated, which OpenAPI cannot say beside it.
+        parameter["style"] = json!("form");
+        parameter["explode"] = json!(false);
+    }
+    if let Some(example) = example(name) {
+        parameter["example"] = example;
+    }
+    Some(parameter)
+}
+
+/// The values that a parameter takes, and what it does.
+fn meaning(name: &str) -> Option<(Value, &'static str)> {
+    let fields = Field::ALL.map(Field::name);
+    let list = |items: Value| json!({"type": "array", "minItems": 1, "items": items});
+    Some(match name {
+        "symbols" => (
+            // Anything may stand among the symbols: what is not served is named in the answer, not refused. One of them
+            // must be more than blanks.
+            json!({"type": "string", "pattern": r"[^\s,]"}),
+            "The symbols, separated by commas, whatever the case; the parameter may be repeated. A symbol that cannot be \
+             served is named in the answer and the others stand.",
+        ),
+        "fields" => (
+            list(json!({"type": "string", "enum": fields})),
+            "The fields that are wanted; without it all but `mid` and `spread`, which follow from the others. The status \
+             is always told.",
+        ),
+        "mode" => (
+            json!({"type": "string", "enum": modes(), "default": "latest"}),
+            "What is merged when the client is slower than the market: `latest` tells the newest state only.",
+        ),
+        "named" => (
+            json!({"type": "boolean", "default": true}),
+            "`false` leaves the `event` lines out, so that every event arrives at `onmessage`.",
+        ),
+        "snapshot" => (
+            json!({"type": "boolean", "default": true}),
+            "`false` begins with the first change instead of full quotes.",
+        ),
+        "last_event_id" => (
+            json!({"type": "string"}),
+            "Where to go on, for clients that cannot send the header `Last-Event-ID`; the header wins. Whatever it holds, \
+             it is never an error.",
+        ),
+        "search" => (
+            json!({"type": "string"}),
+            "What a name must contain, whatever the case; every name when it is empty.",
+        ),
+        "limit" => (
+            json!({
+                "type": "integer",
+                "minimum": 1,
+                "maximum": SymbolsRequest::LIMIT_MAX,
+                "default": SymbolsRequest::LIMIT_DEFAULT
+            }),
+            "Most names in the answer.",
+        ),
+        _ => return None,
+    })
+}
+
+fn example(name: &str) -> Option<Value> {
+    Some(match name {
+        "symbols" => json!("COINBASE:BTC-USD,KRAKEN:ETH-USD"),
+        "fields" => json!(["bid", "ask", "last"]),
+        "last_event_id" => json!("1993e0f4a2c-8120"),
+        "search" => json!("btc"),
+        _ => return None,
+    })
+}
+
+/// The header that a reconnecting EventSource sends.
+pub(super) fn last_event_id() -> Value {
+    json!({
+        "name": "Last-Event-ID",
+        "in": "header",
+        "required": false,
+        "description": "The id of the last event that the client has; browsers send it by themselves when they reconnect.",
+        "schema": described(json!({"type": "string"}), "An id of an earlier stream. Anything else leads to `reset`."),
+        "example": "1993e0f4a2c-8120"
+    })
+}
