@@ -5,12 +5,12 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde::Serialize;
 use warp::reply::Response;
-use wire::{QuotesRequest, SymbolsRequest, encode};
+use wire::{AnswerFormat, QuotesRequest, SymbolsRequest, encode};
 
 use crate::Core;
 use crate::problem::{Problem, bytes_reply, json};
 use crate::routes::Asked;
-use crate::subscribe::{bad_request, request_limits, resolve};
+use crate::subscribe::{bad_request, not_served_yet, request_limits, resolve};
 
 const JSON: &str = "application/json";
 
@@ -20,19 +20,29 @@ pub(crate) fn quotes(core: &Arc<Core>, asked: &Asked) -> Response {
         Ok(request) => request,
         Err(error) => return bad_request(&error),
     };
+    let asked = [
+        ("symbols", !request.patterns.is_empty()),
+        ("since", request.since.is_some()),
+        ("wait", !request.wait.is_zero()),
+        ("format", request.format.is_some_and(|format| format != AnswerFormat::Json)),
+    ];
+    if let Some((parameter, _)) = asked.into_iter().find(|(_, asked)| *asked) {
+        return not_served_yet(parameter);
+    }
+    let style = request.style(AnswerFormat::Json);
     let table = &core.table;
     let (accepted, ids, rejected) = resolve(core, &request.symbols, request.rejected);
     // The cut comes first: everything at or below it is in the quotes read after it.
     let id = wire::EventId { epoch: table.epoch(), seq: table.safe_cut() };
     let mut out = Vec::with_capacity(64 + 512 * ids.len());
     let mut quote = market::Quote::default();
-    encode::quotes_open(&mut out, id);
+    encode::quotes_open(&mut out, style, id, core.clock.now(), None);
     for (at, (&symbol_id, symbol)) in ids.iter().zip(&accepted).enumerate() {
         if at > 0 {
             out.push(b',');
         }
         table.read_into(symbol_id, &mut quote);
-        encode::quote_object(&mut out, symbol, &quote, request.fields);
+        encode::quote_object(&mut out, style, symbol, &quote, request.fields, None);
     }
     encode::quotes_close(&mut out, &rejected);
     bytes_reply(out, JSON)

@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use market::FieldSet;
 use parking_lot::Mutex;
+use wire::Style;
 
 /// What makes two quote events of one symbol the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +20,11 @@ pub(crate) struct Key {
     pub(crate) wanted: FieldSet,
     /// Changes merged into the event; 0 marks a snapshot.
     pub(crate) merged: u64,
-    /// Whether the event is named.
-    pub(crate) named: bool,
+    /// How the event is written.
+    pub(crate) style: Style,
 }
 
-/// Kinds of clients (fields chosen, named or not) whose events of one symbol are kept at a time.
+/// Kinds of clients (fields chosen, style) whose events of one symbol are kept at a time.
 const KINDS: usize = 4;
 
 /// The latest events of one symbol. Locked for a look or a copy of a reference; never while encoding.
@@ -67,7 +68,8 @@ mod tests {
     #[test]
     fn only_the_same_event_is_shared() {
         let frames = Frames::new(1);
-        let key = Key { seq: 7, changed: FieldSet::ALL, wanted: FieldSet::ALL, merged: 1, named: true };
+        let (changed, wanted) = (FieldSet::ALL, FieldSet::ALL);
+        let key = Key { seq: 7, changed, wanted, merged: 1, style: Style::default() };
         frames.put(0, key, Bytes::from_static(b"x"));
         assert_eq!(frames.get(0, &key), Some(Bytes::from_static(b"x")));
         for other in [
@@ -75,7 +77,7 @@ mod tests {
             Key { changed: FieldSet::EMPTY, ..key },
             Key { wanted: FieldSet::EMPTY, ..key },
             Key { merged: 2, ..key },
-            Key { named: false, ..key },
+            Key { style: Style { named: false, ..Style::default() }, ..key },
         ] {
             assert_eq!(frames.get(0, &other), None);
         }

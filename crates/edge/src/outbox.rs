@@ -14,7 +14,7 @@
 
 use market::{Field, FieldSet, Micros, Quote};
 use table::Table;
-use wire::{EventId, encode};
+use wire::{EventId, Style, encode};
 
 use crate::client::Client;
 use crate::frames::{Frames, Key};
@@ -49,10 +49,10 @@ pub(crate) enum Start {
     Resume(u64),
 }
 
-/// How a stream wants its events.
+/// What a stream wants to see, and how.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Style {
-    pub(crate) named: bool,
+pub(crate) struct View {
+    pub(crate) style: Style,
     pub(crate) wanted: FieldSet,
 }
 
@@ -148,7 +148,7 @@ impl Outbox {
         client: &Client,
         table: &Table,
         frames: &Frames,
-        style: Style,
+        style: View,
         out: &mut Vec<u8>,
     ) -> Told {
         let mut told = Told::default();
@@ -161,10 +161,10 @@ impl Outbox {
                 Subject::Feed(at) => {
                     let state = table.feed(client.feeds[at]);
                     self.feeds_sent[at] = state.seq;
-                    encode::id_line(out, id);
+                    encode::id_line(out, style.style, id);
                     encode::feed_status(
                         out,
-                        style.named,
+                        style.style,
                         &state.info.name,
                         state.seq,
                         state.status,
@@ -195,7 +195,7 @@ impl Outbox {
         client: &Client,
         table: &Table,
         frames: &Frames,
-        style: Style,
+        style: View,
         out: &mut Vec<u8>,
         told: &mut Told,
     ) {
@@ -212,7 +212,7 @@ impl Outbox {
             (quote.changed_since(sent.seq), quote.changes.saturating_sub(sent.changes))
         };
         let wanted = style.wanted;
-        let key = Key { seq: quote.seq, changed, wanted, merged, named: style.named };
+        let key = Key { seq: quote.seq, changed, wanted, merged, style: style.style };
         let status_only = changed == FieldSet::EMPTY.with(Field::Status);
         if sent.whole {
             told.snapshots += 1;
@@ -227,7 +227,7 @@ impl Outbox {
         if !sent.whole {
             told.newest = told.newest.max(Some(quote.ts_pub));
         }
-        encode::id_line(out, id);
+        encode::id_line(out, style.style, id);
         if let Some(bytes) = frames.get(symbol_id.index(), &key) {
             told.shared += 1;
             out.extend_from_slice(&bytes);
@@ -236,11 +236,11 @@ impl Outbox {
         let from = out.len();
         let symbol = table.symbol(symbol_id);
         if sent.whole {
-            encode::snapshot(out, style.named, symbol, quote, wanted);
+            encode::snapshot(out, style.style, symbol, quote, wanted);
         } else if status_only {
-            encode::symbol_status(out, style.named, symbol, quote);
+            encode::symbol_status(out, style.style, symbol, quote, wanted);
         } else {
-            encode::quote(out, style.named, symbol, quote, changed, wanted, merged);
+            encode::quote(out, style.style, symbol, quote, changed, wanted, merged);
         }
         frames.put(symbol_id.index(), key, bytes::Bytes::copy_from_slice(&out[from..]));
     }
@@ -272,7 +272,7 @@ mod tests {
         let (table, ids) = market();
         let mut writer = table.writer().unwrap();
         let frames = Frames::new(SYMBOLS);
-        let style = Style { named: true, wanted: FieldSet::DEFAULT };
+        let style = View { style: Style::default(), wanted: FieldSet::DEFAULT };
         let mut outbox = None;
         let opened = allocation_counter::measure(|| {
             let client = Client::new(ids.clone(), Box::default(), CancellationToken::new(), Duration::ZERO);
@@ -304,7 +304,7 @@ mod tests {
         let (table, ids) = market();
         let mut writer = table.writer().unwrap();
         let frames = Frames::new(SYMBOLS);
-        let style = Style { named: true, wanted: FieldSet::DEFAULT };
+        let style = View { style: Style::default(), wanted: FieldSet::DEFAULT };
         let client = Client::new(ids.clone(), Box::default(), CancellationToken::new(), Duration::ZERO);
         let mut outbox = Outbox::new(&client, &table, Start::Deltas, &[]);
         assert!(!outbox.begin(&client, &table), "nothing has changed since");

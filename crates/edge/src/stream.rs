@@ -9,7 +9,7 @@ use wire::encode;
 
 use crate::Core;
 use crate::client::{Client, EndReason};
-use crate::outbox::{Outbox, Style, Told};
+use crate::outbox::{Outbox, Told, View};
 
 /// The body of one stream. Never holds more than one unsent buffer; a connection that takes no bytes does not poll it,
 /// and what it is owed then waits in the table, conflated.
@@ -18,7 +18,7 @@ pub(crate) struct QuoteStream {
     core: Arc<Core>,
     client: Arc<Client>,
     outbox: Outbox,
-    style: Style,
+    style: View,
     /// `retry`, `hello`, and `reset` if there is one.
     head: Option<Bytes>,
     /// What a client that is sent away waits before it comes back.
@@ -34,7 +34,7 @@ impl QuoteStream {
         core: Arc<Core>,
         client: Client,
         outbox: Outbox,
-        style: Style,
+        style: View,
         head: Bytes,
         retry_ms: u64,
     ) -> QuoteStream {
@@ -91,7 +91,8 @@ impl QuoteStream {
         }
         if out.is_empty() && wake.heartbeat() {
             let cut = self.core.table.safe_cut();
-            encode::heartbeat(&mut out, self.style.named, self.core.clock.now(), cut, self.lag_us);
+            let now = self.core.clock.now();
+            encode::heartbeat(&mut out, self.style.style, now, cut, self.lag_us, self.style.wanted);
             self.core.metrics.events.heartbeat.inc();
         }
         if out.is_empty() {
@@ -104,7 +105,7 @@ impl QuoteStream {
         self.over = true;
         let reason = self.client.end_reason().unwrap_or(EndReason::Drain);
         let mut out = Vec::new();
-        encode::goodbye(&mut out, self.style.named, reason.name(), self.retry_ms);
+        encode::goodbye(&mut out, self.style.style, reason.name(), self.retry_ms, self.style.wanted);
         self.core.metrics.events.goodbye.inc();
         self.hand_over(out.into())
     }

@@ -8,13 +8,13 @@ use rand::Rng;
 use table::{FeedId, SymbolId};
 use warp::reply::{Reply, Response};
 use wire::encode::{self, Effective, FeedState, Hello};
-use wire::{EventId, RequestLimits, StreamRequest, SymbolReason};
+use wire::{EventId, Format, Mode, RequestLimits, StreamRequest, SymbolReason};
 
 use crate::Core;
 use crate::body::StreamSlot;
 use crate::client::Client;
 use crate::negotiate::{self, Wanted};
-use crate::outbox::{Outbox, Start, Style};
+use crate::outbox::{Outbox, Start, View};
 use crate::problem::Problem;
 use crate::routes::{Asked, console};
 use crate::stream::QuoteStream;
@@ -41,6 +41,9 @@ pub(crate) fn stream(core: &Arc<Core>, asked: &Asked) -> Response {
         Ok(request) => request,
         Err(error) => return vary_accept(bad_request(&error)),
     };
+    if let Some(parameter) = not_served(&request) {
+        return vary_accept(not_served_yet(parameter));
+    }
     if asked.method == Method::HEAD {
         return event_stream(Bytes::new().to_vec().into_response());
     }
@@ -48,7 +51,7 @@ pub(crate) fn stream(core: &Arc<Core>, asked: &Asked) -> Response {
     let full =
         core.metrics.streams_open.get() >= i64::try_from(core.config.limits.streams).unwrap_or(i64::MAX);
     if full || core.is_draining() {
-        return refused(core, if full { "too_many_streams" } else { "draining" }, request.named);
+        return refused(core, if full { "too_many_streams" } else { "draining" }, &request);
     }
     event_stream(open(core, asked, request, retry_ms))
 }
@@ -64,6 +67,29 @@ pub(crate) fn bad_request(error: &wire::RequestError) -> Response {
     Problem::new(StatusCode::BAD_REQUEST, error.detail.clone())
         .field(error.parameter.clone())
         .fix(error.fix.clone())
+        .reply()
+}
+
+/// What the wire can say and this edge does not do yet: refused by name, never ignored.
+fn not_served(request: &StreamRequest) -> Option<&'static str> {
+    let settings = &request.settings;
+    let asked = [
+        ("symbols", !request.patterns.is_empty()),
+        ("mode", settings.mode != Mode::Latest),
+        ("max_rate", settings.max_rate.is_some() || !settings.symbol_rates.is_empty()),
+        ("priority", !settings.priority.is_empty()),
+        ("max_kbps", settings.max_kbps.is_some()),
+        ("format", request.format.is_some_and(|format| format != Format::Sse)),
+        ("limit", request.limit.is_some()),
+        ("duration", request.duration.is_some()),
+    ];
+    asked.into_iter().find(|(_, asked)| *asked).map(|(name, _)| name)
+}
+
+pub(crate) fn not_served_yet(parameter: &str) -> Response {
+    Problem::new(StatusCode::BAD_REQUEST, format!("this value of `{parameter}` is not served yet"))
+        .field(parameter)
+        .fix("leave it out")
         .reply()
 }
 
@@ -97,18 +123,20 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, retry_ms: u
     let states: Vec<_> = feeds.iter().map(|&id| table.feed(id)).collect();
     let feeds_told: Vec<u64> = states.iter().map(|state| state.seq).collect();
     let mut head = Vec::with_capacity(1_024);
-    encode::retry(&mut head, retry_ms);
-    encode::hello(&mut head, request.named, &hello(core, &request, &accepted, &rejected, states, retry_ms));
+    let style = request.style(Format::Sse);
+    let wanted = request.settings.fields;
+    encode::head(&mut head, style, retry_ms, wanted, &rejected);
+    encode::hello(&mut head, style, &hello(core, &request, &accepted, &rejected, states, retry_ms));
     if let Some(reason) = reset {
-        encode::id_line(&mut head, EventId { epoch: table.epoch(), seq: 0 });
-        encode::reset(&mut head, request.named, reason.name());
+        encode::id_line(&mut head, style, EventId { epoch: table.epoch(), seq: 0 });
+        encode::reset(&mut head, style, reason.name(), wanted);
         core.metrics.events.reset.inc();
     }
 
     let kill = asked.peer.as_ref().map(|p| p.kill.clone()).unwrap_or_default();
     let client = Client::new(symbols.into(), feeds.into(), kill, core.clock.monotonic());
     let outbox = Outbox::new(&client, table, start, &feeds_told);
-    let style = Style { named: request.named, wanted: request.fields };
+    let style = View { style, wanted };
     let stream = QuoteStream::open(Arc::clone(core), client, outbox, style, head.into(), retry_ms);
     let mut response = StatusCode::OK.into_response();
     response.extensions_mut().insert(StreamSlot::new(stream));
@@ -121,7 +149,7 @@ type Rejected = (String, SymbolReason);
 /// What was asked for and what is given.
 fn hello<'a>(
     core: &Core,
-    request: &StreamRequest,
+    request: &'a StreamRequest,
     accepted: &'a [market::Symbol],
     rejected: &'a [Rejected],
     feeds: Vec<table::FeedState>,
@@ -141,12 +169,15 @@ fn hello<'a>(
         accepted,
         rejected,
         effective: Effective {
-            mode: request.mode,
-            fields: request.fields,
-            named: request.named,
+            settings: &request.settings,
+            style: request.style(Format::Sse),
             snapshot: request.snapshot,
             heartbeat_ms: u64::try_from(core.config.heartbeat.as_millis()).unwrap_or(u64::MAX),
             retry_ms,
+            limit: None,
+            duration_ms: None,
+            max_age_ms: None,
+            patterns: &[],
         },
         symbols_max: core.config.limits.symbols_per_stream,
         feeds: feeds.collect(),
@@ -191,12 +222,13 @@ fn stream_id(core: &Core) -> String {
 }
 
 /// No room: said with status 200 and a clean end, because an EventSource gives up for ever on 429 and 503.
-fn refused(core: &Core, reason: &str, named: bool) -> Response {
+fn refused(core: &Core, reason: &str, request: &StreamRequest) -> Response {
     core.metrics.streams_refused.inc();
     let retry_ms = core.dice.within(REFUSED_RETRY_MS);
     let mut out = Vec::new();
-    encode::retry(&mut out, retry_ms);
-    encode::refused(&mut out, named, reason, retry_ms);
+    let (style, wanted) = (request.style(Format::Sse), request.settings.fields);
+    encode::head(&mut out, style, retry_ms, wanted, &[]);
+    encode::refused(&mut out, style, reason, retry_ms, wanted);
     event_stream(out.into_response())
 }
 

@@ -13,7 +13,7 @@ use feed::{InstrumentId, Instruments, RestAnswer};
 use feed_replay::Speed;
 use market::{FieldSet, Quote};
 use table::{FeedInfo, FeedMode, Table};
-use wire::encode;
+use wire::{Style, encode};
 
 use crate::cli;
 use crate::failure::Failure;
@@ -151,7 +151,7 @@ fn write_final(
         let Some(id) = heard(tap, sink, instrument) else { continue };
         table.read_into(id, &mut quote);
         let mut line = Vec::with_capacity(512);
-        encode::quote_object(&mut line, &listed.symbol, &quote, FieldSet::ALL);
+        encode::quote_object(&mut line, Style::default(), &listed.symbol, &quote, FieldSet::ALL, None);
         line.pop(); // the closing brace: two more keys follow
         line.extend_from_slice(b",\"native\":");
         serde_json::to_writer(&mut line, &*listed.native).map_err(|e| Failure::failed(e.to_string()))?;

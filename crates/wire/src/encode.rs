@@ -1,21 +1,31 @@
 //! The events, written by hand: no allocation, no formatting machinery, no check that a type does not already give.
 //!
-//! Each function appends one event without its `id` line, so that the bytes can be shared by every client that is
-//! owed the same; [`id_line`] goes before those kinds for which [`EventName::has_id`] holds. Only enum names, digits,
-//! canonical symbols and [`json::text`] are ever written.
+//! Each function appends one event without its id, so that the bytes can be shared by every client that is owed the
+//! same; [`id_line`] goes before those kinds for which [`EventName::has_id`] holds. Only enum names, digits, canonical
+//! symbols, [`json::text`] and quoted CSV text are ever written.
+//!
+//! Every function takes a [`Style`]. What differs is decided once an event or once a field, never a digit. CSV is the odd
+//! one: a row holds the whole quote, whatever changed, and its columns are those of `wanted`, which therefore stands at
+//! the end of every function that writes a row. `wanted` must stay what the [`head`] was given.
 //!
 //! A symbol is written as it is: [`market::Symbol`] holds upper-case letters, digits and `. _ / - :` only, none of
-//! which JSON escapes (`symbols_need_no_escaping` below).
+//! which JSON escapes (`symbols_need_no_escaping` below) and none of which CSV quotes.
 
 use market::exact::write_decimal;
 use market::{Field, FieldSet, Micros, Quote, Reason, Status, Symbol};
 
 use crate::frame::{self, EventName};
-use crate::json;
+use crate::{Format, Numbers, Style, SymbolReason, json, time};
 
-pub use crate::answer::{quote_object, quotes_close, quotes_open};
-pub use crate::frame::{id_line, retry};
-pub use crate::hello::{Effective, FeedState, Hello, hello};
+mod csv;
+
+use csv::Row;
+
+pub use crate::answer::{csv_header, quote_line, quote_object, quotes_close, quotes_open, rejected_lines};
+pub use crate::frame::id_line;
+pub use crate::hello::{Effective, FeedState, Hello, hello, state};
+
+pub(crate) use csv::{header, quote_values as csv_quote_values, rejected_row};
 
 /// Room for a usual delta: 60 bytes of frame, a symbol, three times and four numbers. One growth instead of several
 /// when the buffer is new; larger events still fit, they grow it.
@@ -28,11 +38,36 @@ pub const fn moves(changed: FieldSet, wanted: FieldSet) -> bool {
         || !changed.with_derived().intersection(wanted).minus(FieldSet::TIMES).is_empty()
 }
 
+/// Appends what a stream begins with, before any event. Server-sent events: a comment, which makes proxies let the
+/// response go, and the `retry` line. NDJSON: nothing. CSV: the header line, and a row for every rejected symbol.
+///
+/// `retry_ms` should be a random value of 1,000 to 60,000 for each connection: browsers wait exactly this long, so
+/// equal values bring everybody back in the same moment, and 0 makes one tab reconnect hundreds of times a second.
+pub fn head(
+    out: &mut Vec<u8>,
+    style: Style,
+    retry_ms: u64,
+    wanted: FieldSet,
+    rejected: &[(String, SymbolReason)],
+) {
+    match style.format {
+        Format::Sse => frame::retry(out, retry_ms),
+        Format::Ndjson => {}
+        Format::Csv => {
+            header(out, b"id,type,symbol,seq", wanted, b"n");
+            for (symbol, reason) in rejected {
+                out.extend_from_slice(b",rejected,");
+                rejected_row(out, wanted, symbol, *reason);
+            }
+        }
+    }
+}
+
 /// Appends a `quote` event: the wanted ones of the changed fields, and the derived fields that moved with them. A
 /// field without a value is `null`. `merged` is how many changes this one event tells; it is written when above 1.
 pub fn quote(
     out: &mut Vec<u8>,
-    named: bool,
+    style: Style,
     symbol: &Symbol,
     quote: &Quote,
     changed: FieldSet,
@@ -40,109 +75,148 @@ pub fn quote(
     merged: u64,
 ) {
     out.reserve(USUAL_BYTES);
-    frame::begin(out, EventName::Quote, named);
+    if style.format == Format::Csv {
+        return Row::new(EventName::Quote)
+            .n((merged > 1).then_some(merged))
+            .quote(out, style, wanted, symbol, quote);
+    }
+    frame::begin(out, EventName::Quote, style);
     subject(out, symbol, quote.seq);
-    figures(out, quote, changed.with_derived().intersection(wanted), Absent::Null);
-    times(out, quote, wanted);
+    figures(out, style, quote, changed.with_derived().intersection(wanted), Absent::Null);
+    times(out, style, quote, wanted);
     if merged > 1 {
         out.extend_from_slice(b",\"n\":");
         json::integer(out, merged);
     }
     if changed.contains(Field::Status) {
-        status_members(out, quote.status, quote.status_since, quote.reason);
+        status_members(out, style, quote.status, quote.status_since, quote.reason);
     }
-    frame::end(out);
+    frame::end(out, style);
 }
 
 /// Appends a `snapshot` event: the wanted fields that have a value, and always the status.
-pub fn snapshot(out: &mut Vec<u8>, named: bool, symbol: &Symbol, quote: &Quote, wanted: FieldSet) {
+pub fn snapshot(out: &mut Vec<u8>, style: Style, symbol: &Symbol, quote: &Quote, wanted: FieldSet) {
     out.reserve(2 * USUAL_BYTES);
-    frame::begin(out, EventName::Snapshot, named);
+    if style.format == Format::Csv {
+        return Row::new(EventName::Snapshot).quote(out, style, wanted, symbol, quote);
+    }
+    frame::begin(out, EventName::Snapshot, style);
     subject(out, symbol, quote.seq);
-    whole(out, quote, wanted);
-    frame::end(out);
+    whole(out, style, quote, wanted);
+    frame::end(out, style);
 }
 
 /// Appends a `status` event of a symbol of which nothing else changed.
-pub fn symbol_status(out: &mut Vec<u8>, named: bool, symbol: &Symbol, quote: &Quote) {
-    frame::begin(out, EventName::Status, named);
+pub fn symbol_status(out: &mut Vec<u8>, style: Style, symbol: &Symbol, quote: &Quote, wanted: FieldSet) {
+    if style.format == Format::Csv {
+        return Row::new(EventName::Status).quote(out, style, wanted, symbol, quote);
+    }
+    frame::begin(out, EventName::Status, style);
     subject(out, symbol, quote.seq);
-    status_members(out, quote.status, quote.status_since, quote.reason);
-    frame::end(out);
+    status_members(out, style, quote.status, quote.status_since, quote.reason);
+    frame::end(out, style);
 }
 
-/// Appends a `status` event of a feed. The name is the operator's choice and is escaped.
+/// Appends a `status` event of a feed. The name is the operator's choice and is escaped. CSV has no such row: ask
+/// [`Style::tells_feeds`] before writing the id, or the id stands alone.
 pub fn feed_status(
     out: &mut Vec<u8>,
-    named: bool,
+    style: Style,
     feed: &str,
     seq: u64,
     status: Status,
     since: Micros,
     reason: Reason,
 ) {
-    frame::begin(out, EventName::Status, named);
+    if !style.tells_feeds() {
+        return;
+    }
+    frame::begin(out, EventName::Status, style);
     out.extend_from_slice(b",\"feed\":");
     json::text(out, feed);
     out.extend_from_slice(b",\"seq\":");
     json::integer(out, seq);
-    status_members(out, status, since, reason);
-    frame::end(out);
+    status_members(out, style, status, since, reason);
+    frame::end(out, style);
 }
 
-/// Appends a `heartbeat`: the server's time, the safe cut, and how long the newest change of this client's last write, or the stream itself if that was longer,
-/// had waited, in microseconds.
-pub fn heartbeat(out: &mut Vec<u8>, named: bool, server_time: Micros, seq: u64, lag_us: u64) {
-    frame::begin(out, EventName::Heartbeat, named);
+/// Appends a `heartbeat`: the server's time, the safe cut, and how long the newest change of this client's last write, or
+/// the stream itself if that was longer, had waited, in microseconds.
+pub fn heartbeat(
+    out: &mut Vec<u8>,
+    style: Style,
+    server_time: Micros,
+    seq: u64,
+    lag_us: u64,
+    wanted: FieldSet,
+) {
+    if style.format == Format::Csv {
+        return Row::new(EventName::Heartbeat).seq(seq).end(out, wanted);
+    }
+    frame::begin(out, EventName::Heartbeat, style);
     out.extend_from_slice(b",\"server_time\":");
-    json::integer(out, server_time.get());
+    time::json_value(out, style.times, server_time);
     out.extend_from_slice(b",\"seq\":");
     json::integer(out, seq);
     out.extend_from_slice(b",\"lag_us\":");
     json::integer(out, lag_us);
-    frame::end(out);
+    frame::end(out, style);
 }
 
-/// Appends a `lagged` event: how many changes a stream that wanted each one has lost, and of which symbols.
+/// Appends a `lagged` event: how many changes a stream that wanted each one has lost, `None` when that cannot be known,
+/// and of which symbols.
 pub fn lagged<'a>(
     out: &mut Vec<u8>,
-    named: bool,
-    missed: u64,
+    style: Style,
+    missed: Option<u64>,
     symbols: impl IntoIterator<Item = &'a Symbol>,
+    wanted: FieldSet,
 ) {
-    frame::begin(out, EventName::Lagged, named);
+    if style.format == Format::Csv {
+        return Row::new(EventName::Lagged).n(missed).end(out, wanted);
+    }
+    frame::begin(out, EventName::Lagged, style);
     out.extend_from_slice(b",\"missed\":");
-    json::integer(out, missed);
+    match missed {
+        Some(missed) => json::integer(out, missed),
+        None => out.extend_from_slice(b"null"),
+    }
     out.extend_from_slice(b",\"symbols\":");
     json::list(out, symbols, |out, symbol| json::text(out, symbol.as_str()));
-    frame::end(out);
+    frame::end(out, style);
 }
 
 /// Appends a `reset` event; snapshots follow it. See [`crate::ResetReason`].
-pub fn reset(out: &mut Vec<u8>, named: bool, reason: &str) {
-    frame::begin(out, EventName::Reset, named);
+pub fn reset(out: &mut Vec<u8>, style: Style, reason: &str, wanted: FieldSet) {
+    if style.format == Format::Csv {
+        return Row::new(EventName::Reset).reason(reason).end(out, wanted);
+    }
+    frame::begin(out, EventName::Reset, style);
     out.extend_from_slice(b",\"reason\":");
     json::text(out, reason);
-    frame::end(out);
+    frame::end(out, style);
 }
 
 /// Appends a `refused` event: no stream now, come back after `retry_ms`.
-pub fn refused(out: &mut Vec<u8>, named: bool, reason: &str, retry_ms: u64) {
-    farewell(out, EventName::Refused, named, reason, retry_ms);
+pub fn refused(out: &mut Vec<u8>, style: Style, reason: &str, retry_ms: u64, wanted: FieldSet) {
+    farewell(out, EventName::Refused, style, reason, retry_ms, wanted);
 }
 
 /// Appends a `goodbye` event, the last of a stream.
-pub fn goodbye(out: &mut Vec<u8>, named: bool, reason: &str, retry_ms: u64) {
-    farewell(out, EventName::Goodbye, named, reason, retry_ms);
+pub fn goodbye(out: &mut Vec<u8>, style: Style, reason: &str, retry_ms: u64, wanted: FieldSet) {
+    farewell(out, EventName::Goodbye, style, reason, retry_ms, wanted);
 }
 
-fn farewell(out: &mut Vec<u8>, name: EventName, named: bool, reason: &str, retry_ms: u64) {
-    frame::begin(out, name, named);
+fn farewell(out: &mut Vec<u8>, name: EventName, style: Style, reason: &str, retry_ms: u64, wanted: FieldSet) {
+    if style.format == Format::Csv {
+        return Row::new(name).reason(reason).end(out, wanted);
+    }
+    frame::begin(out, name, style);
     out.extend_from_slice(b",\"reason\":");
     json::text(out, reason);
     out.extend_from_slice(b",\"retry_ms\":");
     json::integer(out, retry_ms);
-    frame::end(out);
+    frame::end(out, style);
 }
 
 /// What a field without a value becomes.
@@ -162,14 +236,15 @@ fn subject(out: &mut Vec<u8>, symbol: &Symbol, seq: u64) {
 }
 
 /// The members of a full quote after `symbol` and `seq`.
-pub(crate) fn whole(out: &mut Vec<u8>, quote: &Quote, wanted: FieldSet) {
-    figures(out, quote, wanted, Absent::LeftOut);
-    times(out, quote, wanted);
-    status_members(out, quote.status, quote.status_since, quote.reason);
+pub(crate) fn whole(out: &mut Vec<u8>, style: Style, quote: &Quote, wanted: FieldSet) {
+    figures(out, style, quote, wanted, Absent::LeftOut);
+    times(out, style, quote, wanted);
+    status_members(out, style, quote.status, quote.status_since, quote.reason);
 }
 
 /// The numbers and the side, in the order of [`Field::ALL`].
-fn figures(out: &mut Vec<u8>, quote: &Quote, shown: FieldSet, absent: Absent) {
+fn figures(out: &mut Vec<u8>, style: Style, quote: &Quote, shown: FieldSet, absent: Absent) {
+    let quoted = style.numbers == Numbers::String;
     for field in shown.minus(FieldSet::TIMES).without(Field::Status).iter() {
         let key = opening(field);
         if field == Field::LastSide {
@@ -184,10 +259,14 @@ fn figures(out: &mut Vec<u8>, quote: &Quote, shown: FieldSet, absent: Absent) {
             continue;
         }
         match quote.values.figure(field) {
-            Some(number) => {
+            Some(number) if quoted => {
                 out.extend_from_slice(key);
                 write_decimal(number, out);
                 out.push(b'"');
+            }
+            Some(number) => {
+                out.extend_from_slice(&key[..key.len() - 1]);
+                write_decimal(number, out);
             }
             None => null(out, key, absent),
         }
@@ -202,27 +281,27 @@ fn null(out: &mut Vec<u8>, key: &[u8], absent: Absent) {
 }
 
 /// The times of the last change, as far as they are wanted and known.
-fn times(out: &mut Vec<u8>, quote: &Quote, wanted: FieldSet) {
+fn times(out: &mut Vec<u8>, style: Style, quote: &Quote, wanted: FieldSet) {
     if let Some(ts) = quote.ts_event.filter(|_| wanted.contains(Field::TsEvent)) {
         out.extend_from_slice(b",\"ts_event\":");
-        json::integer(out, ts.get());
+        time::json_value(out, style.times, ts);
     }
     if let Some(ts) = quote.ts_recv.filter(|_| wanted.contains(Field::TsRecv)) {
         out.extend_from_slice(b",\"ts_recv\":");
-        json::integer(out, ts.get());
+        time::json_value(out, style.times, ts);
     }
     if wanted.contains(Field::TsPub) && quote.has(Field::TsPub) {
         out.extend_from_slice(b",\"ts_pub\":");
-        json::integer(out, quote.ts_pub.get());
+        time::json_value(out, style.times, quote.ts_pub);
     }
 }
 
 /// Three members that always come together. The reason is `""` when there is nothing to add.
-fn status_members(out: &mut Vec<u8>, status: Status, since: Micros, reason: Reason) {
+fn status_members(out: &mut Vec<u8>, style: Style, status: Status, since: Micros, reason: Reason) {
     out.extend_from_slice(b",\"status\":\"");
     out.extend_from_slice(status.name().as_bytes());
     out.extend_from_slice(b"\",\"since\":");
-    json::integer(out, since.get());
+    time::json_value(out, style.times, since);
     out.extend_from_slice(b",\"reason\":\"");
     out.extend_from_slice(reason.name().as_bytes());
     out.push(b'"');
@@ -263,6 +342,9 @@ mod tests {
     use super::*;
     use market::{Price, Side};
 
+    const UNNAMED: Style =
+        Style { format: Format::Sse, named: false, numbers: Numbers::String, times: crate::Times::Us };
+
     fn sample() -> Quote {
         let mut quote = Quote {
             seq: 42,
@@ -283,7 +365,7 @@ mod tests {
 
     fn encoded(changed: FieldSet, wanted: FieldSet, merged: u64, quote_now: &Quote) -> String {
         let mut out = Vec::new();
-        quote(&mut out, false, &Symbol::parse("X:A-B").unwrap(), quote_now, changed, wanted, merged);
+        quote(&mut out, UNNAMED, &Symbol::parse("X:A-B").unwrap(), quote_now, changed, wanted, merged);
         String::from_utf8(out).unwrap()
     }
 
@@ -344,7 +426,7 @@ mod tests {
             "data: {\"type\":\"quote\",\"symbol\":\"X:A-B\",\"seq\":42,\"n\":2,\"status\":\"live\",\"since\":7,\"reason\":\"confirmed\"}\n\n"
         );
         let mut out = Vec::new();
-        snapshot(&mut out, true, &Symbol::parse("X:A-B").unwrap(), &sample(), wanted);
+        snapshot(&mut out, Style::default(), &Symbol::parse("X:A-B").unwrap(), &sample(), wanted);
         assert!(out.ends_with(b"\"status\":\"live\",\"since\":7,\"reason\":\"confirmed\"}\n\n"));
     }
 
@@ -361,7 +443,7 @@ mod tests {
     #[test]
     fn a_symbol_never_heard_of_has_a_snapshot_too() {
         let mut out = Vec::new();
-        snapshot(&mut out, false, &Symbol::parse("X:A-B").unwrap(), &Quote::default(), FieldSet::ALL);
+        snapshot(&mut out, UNNAMED, &Symbol::parse("X:A-B").unwrap(), &Quote::default(), FieldSet::ALL);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "data: {\"type\":\"snapshot\",\"symbol\":\"X:A-B\",\"seq\":0,\"status\":\"unknown\",\"since\":0,\"reason\":\"\"}\n\n"

@@ -9,8 +9,14 @@ use std::fmt;
 use market::{Decimal, Field, FieldSet, Micros, Price, Reason, Side, Status, Symbol};
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-use crate::EventName;
+use crate::json::Text;
+use crate::{EventName, Times, time};
+
+mod hello;
+
+pub use hello::{Effective, Feed, Hello, Limits, Rejected};
 
 /// One event of a quote stream.
 #[derive(Clone, Debug)]
@@ -61,6 +67,8 @@ impl From<serde_json::Error> for EventError {
 
 #[derive(Deserialize)]
 struct Kind<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
 }
@@ -71,21 +79,52 @@ struct Reset {
 }
 
 impl Event {
-    /// Reads the `data` of an event, named or not.
+    /// Reads the `data` of an event, named or not, whichever way its numbers are written; times that are integers are
+    /// microseconds.
     ///
     /// # Errors
     /// When it is not a JSON object with a `type`, or lacks what its type must have.
     pub fn parse(data: &str) -> Result<Event, EventError> {
-        let kind = serde_json::from_str::<Kind<'_>>(data)?.kind;
-        let Some(name) = EventName::from_name(&kind) else {
-            return Ok(Event::Other(kind.into_owned()));
+        Event::parse_with(data, Times::Us)
+    }
+
+    /// The same of a stream with `times=ns`. Text says by itself what moment it is.
+    ///
+    /// # Errors
+    /// As for [`Event::parse`].
+    pub fn parse_with(data: &str, times: Times) -> Result<Event, EventError> {
+        let Kind { kind, .. } = serde_json::from_str(data)?;
+        Event::of_kind(&kind, data, times)
+    }
+
+    /// Reads one line of an NDJSON stream: its id, if its kind has one, and the event.
+    ///
+    /// # Errors
+    /// As for [`Event::parse`].
+    ///
+    /// ```
+    /// use wire::{Event, Times};
+    /// let line = r#"{"id":"a-7","type":"reset","reason":"unknown_epoch"}"#;
+    /// let (id, event) = Event::parse_line(line, Times::Us).unwrap();
+    /// assert_eq!(id.as_deref(), Some("a-7"));
+    /// assert!(matches!(event, Event::Reset(reason) if reason == "unknown_epoch"));
+    /// ```
+    pub fn parse_line(line: &str, times: Times) -> Result<(Option<String>, Event), EventError> {
+        let Kind { id, kind } = serde_json::from_str(line)?;
+        Ok((id.map(Cow::into_owned), Event::of_kind(&kind, line, times)?))
+    }
+
+    fn of_kind(kind: &str, data: &str, times: Times) -> Result<Event, EventError> {
+        let Some(name) = EventName::from_name(kind) else {
+            return Ok(Event::Other(kind.to_owned()));
         };
+        let members = || serde_json::from_str::<Members<'_>>(data);
         Ok(match name {
-            EventName::Hello => Event::Hello(serde_json::from_str(data)?),
-            EventName::Snapshot => Event::Snapshot(serde_json::from_str(data)?),
-            EventName::Quote => Event::Quote(serde_json::from_str(data)?),
-            EventName::Status => Event::Status(serde_json::from_str(data)?),
-            EventName::Heartbeat => Event::Heartbeat(serde_json::from_str(data)?),
+            EventName::Hello => Event::Hello(Box::new(Hello::read(data)?)),
+            EventName::Snapshot => Event::Snapshot(Box::new(members()?.quote(times)?)),
+            EventName::Quote => Event::Quote(Box::new(members()?.quote(times)?)),
+            EventName::Status => Event::Status(members()?.status_event(times)?),
+            EventName::Heartbeat => Event::Heartbeat(members()?.heartbeat(times)?),
             EventName::Lagged => Event::Lagged(serde_json::from_str(data)?),
             EventName::Reset => Event::Reset(serde_json::from_str::<Reset>(data)?.reason),
             EventName::Refused => Event::Refused(serde_json::from_str(data)?),
@@ -94,82 +133,8 @@ impl Event {
     }
 }
 
-/// The server's [`crate::encode::Hello`] as a client reads it. Words are text here, so that a later one is no error.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Hello {
-    /// Name of this stream.
-    pub stream: String,
-    /// The part of every id before the hyphen.
-    pub epoch: String,
-    /// The server's clock, microseconds since 1970.
-    pub server_time: i64,
-    /// The symbols that are streamed.
-    pub accepted: Vec<String>,
-    /// The symbols that are not, and why.
-    pub rejected: Vec<Rejected>,
-    /// The settings in force.
-    pub effective: Effective,
-    /// What the server allows.
-    pub limits: Limits,
-    /// The feeds behind the accepted symbols.
-    pub feeds: Vec<Feed>,
-}
-
-/// A symbol that is not served.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Rejected {
-    /// The text of the request, shortened when long.
-    pub symbol: String,
-    /// A name of [`crate::SymbolReason`].
-    pub reason: String,
-}
-
-/// The settings in force on a stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Effective {
-    /// What is merged.
-    pub mode: String,
-    /// The fields that quotes may carry.
-    pub fields: Vec<String>,
-    /// Whether events have an `event` line.
-    pub named: bool,
-    /// Whether a new stream starts with snapshots.
-    pub snapshot: bool,
-    /// Longest time between two events, in milliseconds.
-    pub heartbeat_ms: u64,
-    /// What to wait before reconnecting, in milliseconds.
-    pub retry_ms: u64,
-}
-
-/// What the server allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Limits {
-    /// Most symbols on one stream.
-    pub symbols_per_stream: u64,
-}
-
-/// A feed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Feed {
-    /// The operator's name for it.
-    pub feed: String,
-    /// The venue, as before the colon of its symbols.
-    pub venue: String,
-    /// The adapter.
-    pub kind: String,
-    /// What its prices are: `live`, `delayed`, `demo`, `replay`, `synthetic`.
-    pub mode: String,
-    /// A name of [`Status`].
-    pub status: String,
-}
-
 /// The stream is alive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heartbeat {
     /// The server's clock, microseconds since 1970.
     pub server_time: i64,
@@ -182,8 +147,8 @@ pub struct Heartbeat {
 /// Changes were lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Lagged {
-    /// How many.
-    pub missed: u64,
+    /// How many; `None` when that could not be known.
+    pub missed: Option<u64>,
     /// Of which symbols.
     #[serde(default)]
     pub symbols: Vec<String>,
@@ -269,39 +234,91 @@ impl Figures {
     }
 }
 
-/// Every key that a quote or status event may have, as read.
+/// Every key that a quote, status or heartbeat event may have, as read. Times are left as text until somebody says what
+/// their integers are.
 #[derive(Default)]
-struct Members {
+struct Members<'a> {
     symbol: Option<Symbol>,
     feed: Option<String>,
     seq: Option<u64>,
     merged: Option<u64>,
+    lag_us: Option<u64>,
     told: FieldSet,
     figures: Figures,
     side: Option<Side>,
     status: Option<Status>,
-    since: Micros,
+    since: Option<&'a RawValue>,
+    server_time: Option<&'a RawValue>,
     reason: Reason,
-    times: [Option<Micros>; 3],
+    times: [Option<&'a RawValue>; 3],
 }
 
-impl Members {
-    fn status_now(&self) -> Option<StatusNow> {
-        self.status.map(|status| StatusNow { status, since: self.since, reason: self.reason })
+/// A moment of an event, if it has one.
+fn moment(raw: Option<&RawValue>, times: Times) -> Result<Option<Micros>, serde_json::Error> {
+    raw.filter(|raw| raw.get() != "null")
+        .map(|raw| time::read(raw.get(), times).ok_or_else(|| de::Error::custom("not a time")))
+        .transpose()
+}
+
+impl Members<'_> {
+    fn status_now(&self, times: Times) -> Result<Option<StatusNow>, serde_json::Error> {
+        let since = moment(self.since, times)?.unwrap_or_default();
+        Ok(self.status.map(|status| StatusNow { status, since, reason: self.reason }))
+    }
+
+    fn seq(&self) -> Result<u64, serde_json::Error> {
+        self.seq.ok_or_else(|| de::Error::missing_field("seq"))
+    }
+
+    fn quote(self, times: Times) -> Result<QuoteEvent, serde_json::Error> {
+        let status = self.status_now(times)?;
+        let [ts_event, ts_recv, ts_pub] = self.times;
+        Ok(QuoteEvent {
+            seq: self.seq()?,
+            symbol: self.symbol.ok_or_else(|| de::Error::missing_field("symbol"))?,
+            merged: self.merged.unwrap_or(1),
+            told: self.told,
+            figures: self.figures,
+            side: self.side,
+            status,
+            ts_event: moment(ts_event, times)?,
+            ts_recv: moment(ts_recv, times)?,
+            ts_pub: moment(ts_pub, times)?,
+        })
+    }
+
+    fn status_event(self, times: Times) -> Result<StatusEvent, serde_json::Error> {
+        let now = self.status_now(times)?.ok_or_else(|| de::Error::missing_field("status"))?;
+        let seq = self.seq()?;
+        let subject = match (self.symbol, self.feed) {
+            (Some(symbol), _) => Subject::Symbol(symbol),
+            (None, Some(feed)) => Subject::Feed(feed),
+            (None, None) => return Err(de::Error::missing_field("symbol")),
+        };
+        Ok(StatusEvent { subject, seq, now })
+    }
+
+    fn heartbeat(&self, times: Times) -> Result<Heartbeat, serde_json::Error> {
+        let server_time = moment(self.server_time, times)?;
+        Ok(Heartbeat {
+            server_time: server_time.ok_or_else(|| de::Error::missing_field("server_time"))?.get(),
+            seq: self.seq()?,
+            lag_us: self.lag_us.ok_or_else(|| de::Error::missing_field("lag_us"))?,
+        })
     }
 }
 
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Error> {
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
-            type Value = Members;
+            type Value = Members<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a quote or status object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
                 let mut read = Members::default();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     match &*key.0 {
@@ -314,7 +331,9 @@ impl<'de> Deserialize<'de> for Members {
                         "feed" => read.feed = Some(map.next_value()?),
                         "seq" => read.seq = Some(map.next_value()?),
                         "n" => read.merged = Some(map.next_value()?),
-                        "since" => read.since = Micros(map.next_value()?),
+                        "lag_us" => read.lag_us = Some(map.next_value()?),
+                        "since" => read.since = Some(map.next_value()?),
+                        "server_time" => read.server_time = Some(map.next_value()?),
                         "reason" => {
                             read.reason =
                                 Reason::from_name(&map.next_value::<Text<'de>>()?.0).unwrap_or_default();
@@ -334,11 +353,11 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-fn read_field<'de, A: MapAccess<'de>>(read: &mut Members, field: Field, map: &mut A) -> Result<(), A::Error> {
+fn read_field<'de, A: MapAccess<'de>>(
+    read: &mut Members<'de>,
+    field: Field,
+    map: &mut A,
+) -> Result<(), A::Error> {
     read.told = read.told.with(field);
     match field {
         Field::Status => {
@@ -350,52 +369,20 @@ fn read_field<'de, A: MapAccess<'de>>(read: &mut Members, field: Field, map: &mu
                 side.and_then(|text| [Side::Buy, Side::Sell].into_iter().find(|s| s.name() == text.0));
         }
         Field::TsEvent | Field::TsRecv | Field::TsPub => {
-            read.times[field as usize - Field::TsEvent as usize] =
-                map.next_value::<Option<i64>>()?.map(Micros);
+            read.times[field as usize - Field::TsEvent as usize] = Some(map.next_value()?);
         }
-        number => {
-            let value = match map.next_value::<Option<Text<'de>>>()? {
-                Some(text) => Some(Price::parse(&text.0).map_err(de::Error::custom)?.decimal()),
-                None => None,
-            };
-            read.figures.set(number, value);
-        }
+        number => read.figures.set(number, decimal(map.next_value::<&RawValue>()?.get())?),
     }
     Ok(())
 }
 
-impl<'de> Deserialize<'de> for QuoteEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<QuoteEvent, D::Error> {
-        let read = Members::deserialize(deserializer)?;
-        let status = read.status_now();
-        let [ts_event, ts_recv, ts_pub] = read.times;
-        Ok(QuoteEvent {
-            symbol: read.symbol.ok_or_else(|| de::Error::missing_field("symbol"))?,
-            seq: read.seq.ok_or_else(|| de::Error::missing_field("seq"))?,
-            merged: read.merged.unwrap_or(1),
-            told: read.told,
-            figures: read.figures,
-            side: read.side,
-            status,
-            ts_event,
-            ts_recv,
-            ts_pub,
-        })
+/// A number as a JSON string or as a JSON number: never by way of a float, so that its digits stay.
+fn decimal<E: de::Error>(json: &str) -> Result<Option<Decimal>, E> {
+    if json == "null" {
+        return Ok(None);
     }
-}
-
-impl<'de> Deserialize<'de> for StatusEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<StatusEvent, D::Error> {
-        let read = Members::deserialize(deserializer)?;
-        let now = read.status_now().ok_or_else(|| de::Error::missing_field("status"))?;
-        let subject = match (read.symbol, read.feed) {
-            (Some(symbol), _) => Subject::Symbol(symbol),
-            (None, Some(feed)) => Subject::Feed(feed),
-            (None, None) => return Err(de::Error::missing_field("symbol")),
-        };
-        let seq = read.seq.ok_or_else(|| de::Error::missing_field("seq"))?;
-        Ok(StatusEvent { subject, seq, now })
-    }
+    let text = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(json);
+    Price::parse(text).map(|price| Some(price.decimal())).map_err(E::custom)
 }
 
 #[cfg(test)]
@@ -410,6 +397,27 @@ mod tests {
         assert!(quote.told.contains(Field::Ask) && quote.figures.get(Field::Ask).is_none());
         assert!(!quote.told.contains(Field::Last));
         assert_eq!((quote.merged, quote.ts_pub, quote.ts_event), (1, Some(Micros(9)), None));
+    }
+
+    #[test]
+    fn numbers_and_times_are_read_in_every_form() {
+        for data in [
+            r#"{"type":"quote","symbol":"X:A","seq":3,"bid":"1.50","ts_pub":1795253400250000,"since":1,"status":"live"}"#,
+            r#"{"type":"quote","symbol":"X:A","seq":3,"bid":1.50,"ts_pub":"2026-11-21T09:30:00.250000Z","since":1,"status":"live"}"#,
+        ] {
+            let Event::Quote(quote) = Event::parse(data).unwrap() else { panic!("not a quote") };
+            assert_eq!(quote.figures.get(Field::Bid).unwrap().to_string(), "1.50");
+            assert_eq!(quote.ts_pub, Some(Micros(1_795_253_400_250_000)));
+            assert_eq!(quote.status.unwrap().since, Micros(1));
+        }
+        let data = r#"{"type":"heartbeat","server_time":1795253400250000999,"seq":3,"lag_us":4}"#;
+        let Event::Heartbeat(beat) = Event::parse_with(data, Times::Ns).unwrap() else {
+            panic!("not a heartbeat")
+        };
+        assert_eq!((beat.server_time, beat.seq, beat.lag_us), (1_795_253_400_250_000, 3, 4));
+        let data = r#"{"type":"lagged","missed":null,"symbols":["X:A"]}"#;
+        let Event::Lagged(lagged) = Event::parse(data).unwrap() else { panic!("not lagged") };
+        assert_eq!((lagged.missed, lagged.symbols.len()), (None, 1));
     }
 
     #[test]
@@ -438,7 +446,12 @@ mod tests {
             r#"{"type":"quote","symbol":"x y","seq":1}"#,
             r#"{"type":"quote","symbol":"X:A","seq":-1}"#,
             r#"{"type":"quote","symbol":"X:A","seq":1,"bid":"1e5"}"#,
-            r#"{"type":"quote","symbol":"X:A","seq":1,"bid":1.5}"#,
+            r#"{"type":"quote","symbol":"X:A","seq":1,"bid":1e5}"#,
+            r#"{"type":"quote","symbol":"X:A","seq":1,"bid":true}"#,
+            r#"{"type":"quote","symbol":"X:A","seq":1,"bid":"1"x}"#,
+            r#"{"type":"quote","symbol":"X:A","seq":1,"ts_pub":"now"}"#,
+            r#"{"type":"quote","symbol":"X:A","seq":1,"ts_pub":1.5}"#,
+            r#"{"type":"heartbeat","seq":1,"lag_us":2}"#,
             r#"{"type":"status","symbol":"X:A","seq":1}"#,
             r#"{"type":"status","seq":1,"status":"live"}"#,
             r#"{"type":"quote","symbol":"X:A","seq":1}}"#,

@@ -8,9 +8,10 @@
 //! ```
 //!
 //! Everything after the `id` line is the same for every client that is owed the same, so those bytes are made once
-//! and shared; [`id_line`] followed by shared bytes is a whole event.
+//! and shared; [`id_line`] followed by shared bytes is a whole event. The other formats keep to this: where an event has
+//! an id, NDJSON begins with it as the first member and CSV as the first value, and the rest is the same for all.
 
-use crate::EventId;
+use crate::{EventId, Format, Style};
 
 /// The kinds of event: a closed list. None is called `error` or `open`, because EventSource has those for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +98,8 @@ impl EventName {
     }
 }
 
-/// What ends every event: the end of the JSON object, of the `data` line, and of the event.
+/// What ends every server-sent event: the end of the JSON object, of the `data` line, and of the event. NDJSON leaves out
+/// the last byte.
 const END: &[u8] = b"}\n\n";
 
 /// Appends the head of a stream: how long to wait before reconnecting, and a comment. Proxies that hold a response
@@ -105,29 +107,50 @@ const END: &[u8] = b"}\n\n";
 ///
 /// `retry_ms` should be a random value of 1,000 to 60,000 for each connection: browsers wait exactly this long, so
 /// equal values bring everybody back in the same moment, and 0 makes one tab reconnect hundreds of times a second.
-pub fn retry(out: &mut Vec<u8>, retry_ms: u64) {
+pub(crate) fn retry(out: &mut Vec<u8>, retry_ms: u64) {
     out.extend_from_slice(b": quotewire, wire version 1\nretry: ");
     out.extend_from_slice(itoa::Buffer::new().format(retry_ms).as_bytes());
     out.extend_from_slice(b"\n\n");
 }
 
-/// Appends the `id` line of the event whose other lines follow.
-pub fn id_line(out: &mut Vec<u8>, id: EventId) {
-    out.extend_from_slice(b"id: ");
-    id.write(out);
-    out.push(b'\n');
+/// Appends what goes before the bytes of an event that has an id: the `id` line, or the first member, or the first value.
+pub fn id_line(out: &mut Vec<u8>, style: Style, id: EventId) {
+    match style.format {
+        Format::Sse => {
+            out.extend_from_slice(b"id: ");
+            id.write(out);
+            out.push(b'\n');
+        }
+        Format::Ndjson => {
+            out.extend_from_slice(b"{\"id\":\"");
+            id.write(out);
+            out.push(b'"');
+        }
+        Format::Csv => {
+            id.write(out);
+            out.push(b',');
+        }
+    }
 }
 
-/// Appends an event's lines up to its payload's `type`; more members may follow, each beginning with a comma.
-pub(crate) fn begin(out: &mut Vec<u8>, name: EventName, named: bool) {
+/// Appends a JSON event up to its payload's `type`; more members may follow, each beginning with a comma.
+pub(crate) fn begin(out: &mut Vec<u8>, name: EventName, style: Style) {
     let whole = name.beginning();
-    let from = if named { 0 } else { "event: \n".len() + name.name().len() };
-    out.extend_from_slice(&whole[from..]);
+    let data_at = "event: \n".len() + name.name().len();
+    if style.format == Format::Sse {
+        let from = if style.named { 0 } else { data_at };
+        out.extend_from_slice(&whole[from..]);
+    } else {
+        // What opens the object stands before the `id` where there is one.
+        out.push(if name.has_id() { b',' } else { b'{' });
+        out.extend_from_slice(&whole[data_at + "data: {".len()..]);
+    }
 }
 
 /// Ends the payload and the event.
-pub(crate) fn end(out: &mut Vec<u8>) {
-    out.extend_from_slice(END);
+pub(crate) fn end(out: &mut Vec<u8>, style: Style) {
+    let length = if style.format == Format::Sse { END.len() } else { END.len() - 1 };
+    out.extend_from_slice(&END[..length]);
 }
 
 #[cfg(test)]
@@ -139,12 +162,18 @@ mod tests {
         for name in EventName::ALL {
             let text = |named| {
                 let mut out = Vec::new();
-                begin(&mut out, name, named);
+                begin(&mut out, name, Style { named, ..Style::default() });
                 String::from_utf8(out).unwrap()
             };
             let payload = format!("data: {{\"type\":\"{}\"", name.name());
             assert_eq!(text(false), payload);
             assert_eq!(text(true), format!("event: {}\n{payload}", name.name()));
+            let mut line = Vec::new();
+            let style = Style { format: Format::Ndjson, ..Style::default() };
+            begin(&mut line, name, style);
+            end(&mut line, style);
+            let open = if name.has_id() { ',' } else { '{' };
+            assert_eq!(String::from_utf8(line).unwrap(), format!("{open}\"type\":\"{}\"}}\n", name.name()));
             assert_eq!(EventName::from_name(name.name()), Some(name));
             assert!(!["error", "open", "message"].contains(&name.name()));
         }
@@ -158,9 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn the_id_line_stands_alone() {
-        let mut out = Vec::new();
-        id_line(&mut out, EventId { epoch: 0xabc, seq: 7 });
-        assert_eq!(out, b"id: abc-7\n");
+    fn the_id_comes_before_the_shared_bytes() {
+        for (format, expected) in
+            [(Format::Sse, "id: abc-7\n"), (Format::Ndjson, "{\"id\":\"abc-7\""), (Format::Csv, "abc-7,")]
+        {
+            let mut out = Vec::new();
+            id_line(&mut out, Style { format, ..Style::default() }, EventId { epoch: 0xabc, seq: 7 });
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 }

@@ -1,4 +1,11 @@
-//! The few JSON pieces the encoder is made of.
+//! The few JSON pieces the encoder is made of, and one that the readers share.
+
+use std::borrow::Cow;
+
+/// A JSON string as it is read, borrowed when it needs no unescaping.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Appends text as a JSON string, quotes and all: the only door through which outside text reaches the wire.
 ///

@@ -9,11 +9,16 @@ use std::path::{Path, PathBuf};
 
 use market::{Field, FieldSet, Micros, Price, Quote, Reason, Side, Status, Symbol};
 use wire::encode::{self, Effective, FeedState, Hello};
-use wire::{Event, EventId, EventName, Mode, Parser, ResetReason, SymbolReason, View};
+use wire::{
+    Event, EventId, EventName, Format, Numbers, Parser, ResetReason, Settings, Style, SymbolReason, Times,
+    View,
+};
 
 const EPOCH: u64 = 0x0199_3e0f_4a2c;
 /// 2026-11-21 09:30:00.250000 UTC.
 const NOW: i64 = 1_795_253_400_250_000;
+
+const SSE: Style = Style { format: Format::Sse, named: true, numbers: Numbers::String, times: Times::Us };
 
 fn id(seq: u64) -> EventId {
     EventId { epoch: EPOCH, seq }
@@ -63,10 +68,9 @@ fn full() -> Quote {
 
 fn start() -> Vec<u8> {
     let mut out = Vec::new();
-    encode::retry(&mut out, 2_417);
     let accepted = [btc(), Symbol::parse("KRAKEN:ETH-USD").unwrap()];
     let rejected = [
-        ("BINANCE:*".to_owned(), SymbolReason::Wildcard),
+        ("*".to_owned(), SymbolReason::PatternTooWide),
         ("COINBASE:BTC-UDS".to_owned(), SymbolReason::Unknown),
     ];
     let feed = |feed: &str, venue: &str, status| FeedState {
@@ -83,17 +87,21 @@ fn start() -> Vec<u8> {
         accepted: &accepted,
         rejected: &rejected,
         effective: Effective {
-            mode: Mode::Latest,
-            fields: FieldSet::DEFAULT,
-            named: true,
+            settings: &Settings::default(),
+            style: SSE,
             snapshot: true,
             heartbeat_ms: 10_000,
             retry_ms: 2_417,
+            limit: None,
+            duration_ms: None,
+            max_age_ms: None,
+            patterns: &[],
         },
         symbols_max: 1_000,
         feeds: vec![feed("coinbase", "COINBASE", Status::Live), feed("kraken", "KRAKEN", Status::Connecting)],
     };
-    encode::hello(&mut out, true, &hello);
+    encode::head(&mut out, SSE, 2_417, FieldSet::DEFAULT, &rejected);
+    encode::hello(&mut out, SSE, &hello);
     snapshots(&mut out);
     out
 }
@@ -104,18 +112,18 @@ fn snapshots(out: &mut Vec<u8>) {
     silent.reason = Reason::NotHeard;
     silent.ts_event = None;
     silent.ts_recv = None;
-    encode::id_line(out, id(17));
-    encode::snapshot(out, true, &Symbol::parse("KRAKEN:ETH-USD").unwrap(), &silent, FieldSet::DEFAULT);
-    encode::id_line(out, id(8_120));
-    encode::snapshot(out, true, &btc(), &full(), FieldSet::DEFAULT);
+    encode::id_line(out, SSE, id(17));
+    encode::snapshot(out, SSE, &Symbol::parse("KRAKEN:ETH-USD").unwrap(), &silent, FieldSet::DEFAULT);
+    encode::id_line(out, SSE, id(8_120));
+    encode::snapshot(out, SSE, &btc(), &full(), FieldSet::DEFAULT);
 }
 
 fn deltas() -> Vec<u8> {
     let mut out = Vec::new();
     let top: FieldSet = [Field::Bid, Field::BidSize].into_iter().collect();
     let moved = quote(8_131, &[(Field::Bid, "61685.50"), (Field::BidSize, "0.20000000")]);
-    encode::id_line(&mut out, id(8_131));
-    encode::quote(&mut out, true, &btc(), &moved, top, FieldSet::DEFAULT, 1);
+    encode::id_line(&mut out, SSE, id(8_131));
+    encode::quote(&mut out, SSE, &btc(), &moved, top, FieldSet::DEFAULT, 1);
 
     let trade: FieldSet = [Field::Last, Field::LastSize, Field::LastSide].into_iter().collect();
     let mut traded = quote(
@@ -124,8 +132,8 @@ fn deltas() -> Vec<u8> {
     );
     traded.values.set_side(Some(Side::Sell));
     let changed = trade.with(Field::Ask).with(Field::AskSize);
-    encode::id_line(&mut out, id(8_164));
-    encode::quote(&mut out, true, &btc(), &traded, changed, FieldSet::DEFAULT, 4);
+    encode::id_line(&mut out, SSE, id(8_164));
+    encode::quote(&mut out, SSE, &btc(), &traded, changed, FieldSet::DEFAULT, 4);
     out
 }
 
@@ -136,10 +144,10 @@ fn statuses() -> Vec<u8> {
     stale.status = Status::Stale;
     stale.reason = Reason::Silence;
     stale.status_since = Micros(NOW + 5_100_000);
-    encode::id_line(&mut out, id(8_200));
-    encode::feed_status(&mut out, true, "coinbase", 8_200, stale.status, stale.status_since, stale.reason);
-    encode::id_line(&mut out, id(8_201));
-    encode::symbol_status(&mut out, true, &btc(), &stale);
+    encode::id_line(&mut out, SSE, id(8_200));
+    encode::feed_status(&mut out, SSE, "coinbase", 8_200, stale.status, stale.status_since, stale.reason);
+    encode::id_line(&mut out, SSE, id(8_201));
+    encode::symbol_status(&mut out, SSE, &btc(), &stale, FieldSet::DEFAULT);
 
     let mut back = quote(8_230, &[(Field::Bid, "61701.00")]);
     back.status_since = Micros(NOW + 9_400_000);
@@ -147,41 +155,41 @@ fn statuses() -> Vec<u8> {
     back.ts_recv = Some(Micros(NOW + 9_399_900));
     back.ts_pub = Micros(NOW + 9_400_000);
     let changed = FieldSet::EMPTY.with(Field::Bid).with(Field::Status);
-    encode::id_line(&mut out, id(8_230));
-    encode::quote(&mut out, true, &btc(), &back, changed, FieldSet::DEFAULT, 2);
+    encode::id_line(&mut out, SSE, id(8_230));
+    encode::quote(&mut out, SSE, &btc(), &back, changed, FieldSet::DEFAULT, 2);
     out
 }
 
 fn heartbeat() -> Vec<u8> {
     let mut out = Vec::new();
-    encode::heartbeat(&mut out, true, Micros(NOW + 10_000_000), 8_344, 310);
+    encode::heartbeat(&mut out, SSE, Micros(NOW + 10_000_000), 8_344, 310, FieldSet::DEFAULT);
     out
 }
 
 fn reset() -> Vec<u8> {
     let mut out = Vec::new();
-    encode::id_line(&mut out, id(0));
-    encode::reset(&mut out, true, ResetReason::UnknownEpoch.name());
+    encode::id_line(&mut out, SSE, id(0));
+    encode::reset(&mut out, SSE, ResetReason::UnknownEpoch.name(), FieldSet::DEFAULT);
     out
 }
 
 fn refused() -> Vec<u8> {
     let mut out = Vec::new();
-    encode::retry(&mut out, 31_870);
-    encode::refused(&mut out, true, "too_many_streams", 31_870);
+    encode::head(&mut out, SSE, 31_870, FieldSet::DEFAULT, &[]);
+    encode::refused(&mut out, SSE, "too_many_streams", 31_870, FieldSet::DEFAULT);
     out
 }
 
 fn goodbye() -> Vec<u8> {
     let mut out = Vec::new();
-    encode::goodbye(&mut out, true, "drain", 2_417);
+    encode::goodbye(&mut out, SSE, "drain", 2_417, FieldSet::DEFAULT);
     out
 }
 
 fn lagged() -> Vec<u8> {
     let mut out = Vec::new();
-    encode::id_line(&mut out, id(9_001));
-    encode::lagged(&mut out, true, 412, &[btc()]);
+    encode::id_line(&mut out, SSE, id(9_001));
+    encode::lagged(&mut out, SSE, Some(412), &[btc()], FieldSet::DEFAULT);
     out
 }
 
@@ -189,16 +197,24 @@ fn unnamed() -> Vec<u8> {
     let mut out = Vec::new();
     let moved = quote(8_131, &[(Field::Bid, "61685.50")]);
     let changed = FieldSet::EMPTY.with(Field::Bid);
-    encode::id_line(&mut out, id(8_131));
-    encode::quote(&mut out, false, &btc(), &moved, changed, changed.with(Field::TsPub), 1);
+    encode::id_line(&mut out, SSE, id(8_131));
+    encode::quote(
+        &mut out,
+        Style { named: false, ..SSE },
+        &btc(),
+        &moved,
+        changed,
+        changed.with(Field::TsPub),
+        1,
+    );
     out
 }
 
 fn quotes() -> Vec<u8> {
     let mut out = Vec::new();
-    encode::quotes_open(&mut out, id(8_344));
+    encode::quotes_open(&mut out, SSE, id(8_344), Micros(NOW), None);
     let wanted = [Field::Bid, Field::Ask, Field::Spread, Field::TsPub].into_iter().collect();
-    encode::quote_object(&mut out, &btc(), &full(), wanted);
+    encode::quote_object(&mut out, SSE, &btc(), &full(), wanted, Some(1_200));
     encode::quotes_close(&mut out, &[("COINBASE:BTC-UDS".to_owned(), SymbolReason::Unknown)]);
     out.push(b'\n');
     out

@@ -13,12 +13,13 @@ use std::path::Path;
 use std::process::Command;
 
 use futures_util::{FutureExt, StreamExt, stream};
+use market::FieldSet;
 use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde::Deserialize;
 use vectors::{VECTORS, Vector};
-use wire::{EventId, Parser, encode};
+use wire::{EventId, Parser, Style, encode};
 
 /// What a reader makes of a stream: events as type, last event id, data; and the last waiting time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -147,9 +148,10 @@ fn promise_12_three_parsers_read_our_streams_alike() {
     for _ in 0..400 {
         let (samples, named) = strategy.new_tree(&mut runner).unwrap().current();
         let mut out = Vec::new();
-        encode::retry(&mut out, 1_500);
+        let style = Style { named, ..Style::default() };
+        encode::head(&mut out, style, 1_500, FieldSet::ALL, &[]);
         for (seq, sample) in (1..).zip(&samples) {
-            sample.write(&mut out, named, EventId { epoch: 0x18f, seq });
+            sample.write(&mut out, style, EventId { epoch: 0x18f, seq });
         }
         events += samples.len();
         streams.push(out);

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use samples::{Sample, any_fields, any_quote, any_sample, any_symbol, number_text};
 use wire::event::{QuoteEvent, StatusEvent, StatusNow, Subject};
-use wire::{Event, EventId, Parser, RawEvent, View, encode};
+use wire::{Event, EventId, Parser, RawEvent, Style, View, encode};
 
 fn parsed(bytes: &[u8]) -> Vec<RawEvent> {
     let mut events = Vec::new();
@@ -21,9 +21,10 @@ fn parsed(bytes: &[u8]) -> Vec<RawEvent> {
 /// A stream of these events; the k-th has the id of sequence `100 + k`.
 fn stream(samples: &[Sample], named: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    encode::retry(&mut out, 2_345);
+    let style = Style { named, ..Style::default() };
+    encode::head(&mut out, style, 2_345, FieldSet::ALL, &[]);
     for (seq, sample) in (100..).zip(samples) {
-        sample.write(&mut out, named, EventId { epoch: 0xabc, seq });
+        sample.write(&mut out, style, EventId { epoch: 0xabc, seq });
     }
     out
 }
@@ -60,7 +61,7 @@ fn says_the_same(sample: &Sample, event: &Event) {
             );
             carries(read, quote);
         }
-        (Sample::SymbolStatus { symbol, quote }, Event::Status(read)) => {
+        (Sample::SymbolStatus { symbol, quote, .. }, Event::Status(read)) => {
             let now = StatusNow { status: quote.status, since: quote.status_since, reason: quote.reason };
             assert_eq!(*read, StatusEvent { subject: Subject::Symbol(symbol.clone()), seq: quote.seq, now });
         }
@@ -161,7 +162,7 @@ proptest! {
         quote.values.set_number(field, Some(Price::parse(&text).unwrap().decimal()));
         let wanted = FieldSet::EMPTY.with(field);
         let mut out = Vec::new();
-        encode::quote(&mut out, true, &Symbol::parse("X:A").unwrap(), &quote, wanted, wanted, 1);
+        encode::quote(&mut out, Style::default(), &Symbol::parse("X:A").unwrap(), &quote, wanted, wanted, 1);
         let data = &parsed(&out)[0].data;
         let payload: serde_json::Value = serde_json::from_str(data).unwrap();
         prop_assert_eq!(payload[field.name()].as_str(), Some(text.as_str()));
@@ -176,7 +177,7 @@ proptest! {
         quotes.sort_by_key(|q| q.seq);
         quotes.dedup_by_key(|q| q.seq);
         let mut out = Vec::new();
-        encode::snapshot(&mut out, true, &symbol, &quotes[0], wanted);
+        encode::snapshot(&mut out, Style::default(), &symbol, &quotes[0], wanted);
         // As in the table, a value that stays equal keeps the digits it had.
         for at in 1..quotes.len() {
             let (before, now) = (quotes[at - 1].values, &mut quotes[at].values);
@@ -188,7 +189,7 @@ proptest! {
         }
         for pair in quotes.windows(2) {
             let changed = market::Delta::between(&pair[0], &pair[1]).changed;
-            encode::quote(&mut out, true, &symbol, &pair[1], changed.with(Field::Status), wanted, 1);
+            encode::quote(&mut out, Style::default(), &symbol, &pair[1], changed.with(Field::Status), wanted, 1);
         }
         let mut view = View::new();
         for raw in parsed(&out) {
@@ -229,7 +230,7 @@ proptest! {
         let text = String::from_utf8_lossy(&bytes);
         let limits = wire::RequestLimits { symbols_max: 4, query_bytes_max: 300 };
         if let Ok(request) = wire::StreamRequest::parse(&text, &limits) {
-            prop_assert!(request.symbols.len() + request.rejected.len() <= 4 && !request.fields.is_empty());
+            prop_assert!(request.symbols.len() + request.rejected.len() <= 4 && !request.settings.fields.is_empty());
         }
     }
 }

@@ -83,7 +83,7 @@ fn query() -> Value {
     let properties: Map<String, Value> = StreamRequest::PARAMETERS
         .iter()
         .filter_map(|name| {
-            let parameter = parameters::query(name)?;
+            let parameter = parameters::stream_query(name)?;
             let mut schema = parameter["schema"].clone();
             schema["description"] = parameter["description"].clone();
             Some(((*name).to_owned(), schema))

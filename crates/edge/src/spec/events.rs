@@ -3,7 +3,7 @@
 use market::Field;
 use serde_json::{Map, Value, json};
 use wire::id::ResetReason;
-use wire::{EventName, Mode};
+use wire::{EventName, Format, Mode, Numbers, Times};
 
 use super::schemas::{described, feed_members, figures, list, object, schema, status_members};
 use crate::EndReason;
@@ -191,6 +191,8 @@ fn hello() -> Vec<(&'static str, Value)> {
 fn effective() -> Value {
     let flag = |what: &str| json!({"type": "boolean", "description": what});
     let millis = |what: &str| json!({"type": "integer", "minimum": 0, "description": what});
+    let word = |words: &[&str], what: &str| json!({"type": "string", "enum": words, "description": what});
+    let rate = |what: &str| json!({"type": "number", "minimum": 0.01, "maximum": 1_000, "description": what});
     object(
         "The settings in force, whatever was asked for.",
         &[
@@ -206,8 +208,28 @@ fn effective() -> Value {
             ("snapshot", flag("Whether a new stream begins with full quotes.")),
             ("heartbeat_ms", millis("Longest time between two events, in milliseconds.")),
             ("retry_ms", millis("What to wait before reconnecting, in milliseconds.")),
+            ("format", word(&Format::ALL.map(Format::name), "The form of the stream.")),
+            ("numbers", word(&Numbers::ALL.map(Numbers::name), "How prices and sizes are written.")),
+            ("times", word(&Times::ALL.map(Times::name), "How times are written.")),
+            ("align", flag("Whether the windows of the rates begin on the wall clock.")),
         ],
-        &[],
+        &[
+            ("max_rate", rate("Most events a second of each symbol.")),
+            (
+                "symbol_rates",
+                json!({
+                    "type": "object",
+                    "additionalProperties": rate("Most events a second of this symbol."),
+                    "description": "Rates of single symbols."
+                }),
+            ),
+            ("priority", list(&schema("Symbol"), "The symbols that go first under pressure.")),
+            ("max_kbps", millis("Most kilobits of events a second.")),
+            ("limit", millis("After how many events the stream ends.")),
+            ("duration_ms", millis("After what time the client wanted it to end, in milliseconds.")),
+            ("max_age_ms", millis("At what age the server will end it, in milliseconds.")),
+            ("patterns", list(&json!({"type": "string"}), "The patterns that symbols are added by.")),
+        ],
     )
 }
 

@@ -66,7 +66,8 @@ fn paths() -> Value {
 }
 
 fn stream() -> Value {
-    let mut parameters = queries(StreamRequest::PARAMETERS);
+    let mut parameters: Vec<Value> =
+        StreamRequest::PARAMETERS.iter().filter_map(|name| parameters::stream_query(name)).collect();
     parameters.push(parameters::last_event_id());
     json!({
         "operationId": "openStream",

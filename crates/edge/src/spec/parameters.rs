@@ -2,7 +2,7 @@
 
 use market::Field;
 use serde_json::{Value, json};
-use wire::SymbolsRequest;
+use wire::{Numbers, Settings, StreamRequest, SymbolsRequest, Times};
 
 use super::events::modes;
 use super::schemas::described;
@@ -24,6 +24,18 @@ pub(super) fn query(name: &str) -> Option<Value> {
     }
     if let Some(example) = example(name) {
         parameter["example"] = example;
+    }
+    Some(parameter)
+}
+
+/// The same of a stream, whose `limit` is another one than that of a list of names.
+pub(super) fn stream_query(name: &str) -> Option<Value> {
+    let mut parameter = query(name)?;
+    if name == "limit" {
+        let (from, to) = (StreamRequest::LIMIT.start(), StreamRequest::LIMIT.end());
+        parameter["schema"] = json!({"type": "integer", "minimum": from, "maximum": to});
+        parameter["description"] =
+            json!("After how many snapshots, quotes and changes of status the stream ends. Not served yet.");
     }
     Some(parameter)
 }
@@ -61,6 +73,49 @@ fn meaning(name: &str) -> Option<(Value, &'static str)> {
             json!({"type": "string"}),
             "Where to go on, for clients that cannot send the header `Last-Event-ID`; the header wins. Whatever it holds, \
              it is never an error.",
+        ),
+        "max_rate" => (
+            list(json!({"type": "string"})),
+            "Most events a second of each symbol (`10`), or of one symbol (`KRAKEN:ETH-USD@1`). Not served yet.",
+        ),
+        "align" => (
+            json!({"type": "boolean", "default": false}),
+            "Whether the windows of `max_rate` begin at whole multiples of their length on the wall clock.",
+        ),
+        "priority" => {
+            (list(json!({"type": "string"})), "The symbols that go first under pressure. Not served yet.")
+        }
+        "max_kbps" => (
+            json!({
+                "type": "integer",
+                "minimum": Settings::KBPS.start(),
+                "maximum": Settings::KBPS.end()
+            }),
+            "Most kilobits of events a second. Not served yet.",
+        ),
+        "format" => (
+            json!({"type": "string"}),
+            "The form of the answer, in place of the `Accept` header. Only the default is served yet.",
+        ),
+        "numbers" => (
+            json!({"type": "string", "enum": Numbers::ALL.map(Numbers::name), "default": "string"}),
+            "How prices and sizes are written: as strings, or as JSON numbers of the same digits.",
+        ),
+        "times" => (
+            json!({"type": "string", "enum": Times::ALL.map(Times::name), "default": "us"}),
+            "How times are written: microseconds, nanoseconds, or ISO 8601 text.",
+        ),
+        "duration" => (
+            json!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"}),
+            "After what time the stream ends. Not served yet.",
+        ),
+        "since" => (
+            json!({"type": "string"}),
+            "The id of an earlier answer, to be told only what changed after it. Not served yet.",
+        ),
+        "wait" => (
+            json!({"type": "string", "pattern": "^(0|[0-9]+(ms|s|m|h))$"}),
+            "How long to wait for a change. Not served yet.",
         ),
         "search" => (
             json!({"type": "string"}),

@@ -230,7 +230,11 @@ pub(super) fn answers() -> Map<String, Value> {
 
 /// Members of the answer with quotes that stand there only sometimes.
 fn quotes_optional() -> Vec<(&'static str, Value)> {
-    Vec::new()
+    let reset = json!({"type": "string", "enum": wire::ResetReason::ALL.map(wire::ResetReason::name)});
+    vec![
+        ("server_time", described(schema("Time"), "The server's clock.")),
+        ("reset", described(reset, "Why the id of the request could not be continued.")),
+    ]
 }
 
 fn problem() -> Value {
