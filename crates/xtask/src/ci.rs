@@ -16,6 +16,9 @@ struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
+/// The folder of the tests of the API's description.
+const API: &str = "crates/quotewire/tests/api";
+
 /// All of them, in order.
 const STEPS: &[Step] = &[
     Step { name: "setup", what: "what the other steps need is installed", run: setup::run },
@@ -25,6 +28,11 @@ const STEPS: &[Step] = &[
     Step { name: "doc", what: "the API documents, warnings are errors", run: doc },
     Step { name: "test", what: "unit, crate and doc tests of every crate", run: test },
     Step { name: "browser", what: "EventSource as browsers do it, in Chromium", run: browser },
+    Step {
+        name: "api",
+        what: "the documents of the routes, and every route asked for all they say",
+        run: api,
+    },
     Step { name: "loom", what: "the table under every order of memory operations loom can find", run: loom },
     Step { name: "docs", what: "documents equal what the program says", run: docs::check },
 ];
@@ -111,6 +119,19 @@ fn browser() -> Result<(), Failure> {
     let binary = docs::build()?;
     let mut npm = exec::program("npm", ["test"]);
     exec::run(npm.current_dir(exec::root().join(setup::NODE_FOLDERS[0])).env("QUOTEWIRE_BIN", binary))
+}
+
+/// The committed documents, read by other people's programs; the routes, asked by what the served ones say. That both
+/// are the same is what `docs` checks.
+fn api() -> Result<(), Failure> {
+    let binary = docs::build()?;
+    let folder = exec::root().join(API);
+    let documents =
+        ["openapi", "asyncapi"].map(|name| exec::root().join(format!("crates/edge/spec/{name}.json")));
+    exec::run(exec::program("node", ["validate.js"]).args(documents).current_dir(&folder))?;
+    exec::run(
+        exec::program(".venv/bin/python", ["cases.py"]).current_dir(&folder).env("QUOTEWIRE_BIN", binary),
+    )
 }
 
 fn loom() -> Result<(), Failure> {

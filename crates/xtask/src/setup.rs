@@ -18,10 +18,16 @@ const TOOLS: &[Tool] = &[
     // The third of the three independent SSE parsers is a Node package, and the browser tests are driven from Node.
     Tool { program: "node", package: "nodejs" },
     Tool { program: "npm", package: "npm" },
+    // Asks every route with whatever its description allows and forbids.
+    Tool { program: "python3", package: "python3-venv" },
 ];
 
 /// Folders whose `package-lock.json` says what Node needs.
-pub(crate) const NODE_FOLDERS: &[&str] = &["crates/quotewire/tests/browser", "crates/wire/tests/node"];
+pub(crate) const NODE_FOLDERS: &[&str] =
+    &["crates/quotewire/tests/browser", "crates/wire/tests/node", "crates/quotewire/tests/api"];
+
+/// Folders whose `requirements.txt` says what Python needs; each gets an environment of its own in `.venv`.
+const PYTHON_FOLDERS: &[&str] = &["crates/quotewire/tests/api"];
 
 /// Installs what is missing; does nothing when all is there.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -35,6 +41,9 @@ pub(crate) fn run() -> Result<(), Failure> {
     debian_packages()?;
     for folder in NODE_FOLDERS {
         node_packages(folder)?;
+    }
+    for folder in PYTHON_FOLDERS {
+        python_packages(folder)?;
     }
     Ok(())
 }
@@ -74,22 +83,38 @@ fn debian_packages() -> Result<(), Failure> {
 /// Brings the packages of one folder, unless those of this very lock file are there already.
 fn node_packages(folder: &str) -> Result<(), Failure> {
     let path = exec::root().join(folder);
-    let Ok(wanted) = fs::read(path.join("package-lock.json")) else {
-        return failed(format!("{folder}/package-lock.json is missing"));
-    };
-    let stamp = path.join("node_modules/.installed-lock.json");
-    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    npm_ci(&path)?;
-    // Written last, so that an installation that broke off is done again.
-    fs::write(&stamp, wanted)
-        .or_else(|error| failed(format!("{} cannot be written: {error}", stamp.display())))
+    once(&path.join("package-lock.json"), &path.join("node_modules/.installed-lock.json"), || {
+        let mut npm = exec::program("npm", ["ci", "--no-audit", "--no-fund"]);
+        // The browser is Debian's; drivers must not fetch one of their own.
+        npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1").env("PUPPETEER_SKIP_DOWNLOAD", "1");
+        exec::run(npm.current_dir(&path))
+    })
 }
 
-fn npm_ci(folder: &Path) -> Result<(), Failure> {
-    let mut npm = exec::program("npm", ["ci", "--no-audit", "--no-fund"]);
-    // The browser is Debian's; drivers must not fetch one of their own.
-    npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1").env("PUPPETEER_SKIP_DOWNLOAD", "1");
-    exec::run(npm.current_dir(folder))
+/// The same for Python, in an environment of the folder's own: Debian refuses packages beside its own.
+fn python_packages(folder: &str) -> Result<(), Failure> {
+    let path = exec::root().join(folder);
+    once(&path.join("requirements.txt"), &path.join(".venv/installed-requirements.txt"), || {
+        // Cleared, because an environment of another interpreter does not work.
+        exec::run(exec::program("python3", ["-m", "venv", "--clear", ".venv"]).current_dir(&path)).or_else(
+            |why| failed(format!("{why}; on Debian the package python3-venv brings what is missing")),
+        )?;
+        let args =
+            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"];
+        exec::run(exec::program(&path.join(".venv/bin/python").to_string_lossy(), args).current_dir(&path))
+    })
+}
+
+/// Installs unless what was installed last is what the list wants.
+fn once(list: &Path, stamp: &Path, install: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    let Ok(wanted) = fs::read(list) else {
+        return failed(format!("{} is missing", list.display()));
+    };
+    if fs::read(stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    install()?;
+    // Written last, so that an installation that broke off is done again.
+    fs::write(stamp, wanted)
+        .or_else(|error| failed(format!("{} cannot be written: {error}", stamp.display())))
 }

@@ -65,6 +65,25 @@ pub(super) fn all() -> Map<String, Value> {
     all
 }
 
+/// An event as a parser of server-sent events hands it over. Only OpenAPI needs it.
+pub(super) fn lines() -> Value {
+    let text = json!({"type": "string"});
+    let data =
+        json!({"type": "string", "contentMediaType": "application/json", "contentSchema": schema("Event")});
+    object(
+        "One server-sent event; the stream is a sequence of them. It begins with a `retry` line of its own.",
+        &[("data", described(data, "One line of JSON."))],
+        &[
+            ("id", described(schema("EventId"), "Stands with the events that move a client's state.")),
+            (
+                "event",
+                described(text, "The `type` of the data; left out when the request said `named=false`."),
+            ),
+            ("retry", json!({"type": "integer", "description": "Milliseconds to wait before reconnecting."})),
+        ],
+    )
+}
+
 fn payload(event: EventName) -> Value {
     let mut required = vec![("type", json!({"const": event.name()}))];
     let mut optional = Vec::new();

@@ -50,6 +50,7 @@ fn all_schemas() -> Map<String, Value> {
     let mut all = schemas::words();
     all.extend(schemas::answers());
     all.extend(events::all());
+    all.insert("StreamEvent".to_owned(), events::lines());
     all
 }
 
@@ -84,14 +85,11 @@ fn stream() -> Value {
                 "headers": headed(&["Cache-Control", "Vary", "X-Accel-Buffering", "X-Content-Type-Options"]),
                 "content": {
                     "text/event-stream": {
-                        "schema": schema("Event"),
+                        "schema": schema("StreamEvent"),
                         "example": {
-                            "type": "quote",
-                            "symbol": "COINBASE:BTC-USD",
-                            "seq": 8131,
-                            "bid": "61685.50",
-                            "bid_size": "0.20000000",
-                            "ts_pub": 1_795_253_400_248_850_i64
+                            "id": "1993e0f4a2c-8131",
+                            "event": "quote",
+                            "data": "{\"type\":\"quote\",\"symbol\":\"COINBASE:BTC-USD\",\"seq\":8131,\"bid\":\"61685.50\"}"
                         }
                     },
                     "text/html": {"schema": {"type": "string"}}

@@ -7,6 +7,10 @@ use wire::{Numbers, Settings, StreamRequest, SymbolsRequest, Times};
 use super::events::modes;
 use super::schemas::described;
 
+/// A character that is neither a comma nor a blank. `\s` means other characters in other languages, so the blanks are
+/// named one by one.
+const NOT_BLANK: &str = r"[^\t-\r ,\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]";
+
 /// A parameter of the query as OpenAPI tells it. None when it is not described here, which the tests find.
 pub(super) fn query(name: &str) -> Option<Value> {
     let (schema, description) = meaning(name)?;
@@ -48,7 +52,7 @@ fn meaning(name: &str) -> Option<(Value, &'static str)> {
         "symbols" => (
             // Anything may stand among the symbols: what is not served is named in the answer, not refused. One of them
             // must be more than blanks.
-            json!({"type": "string", "pattern": r"[^\s,]"}),
+            json!({"type": "string", "pattern": NOT_BLANK}),
             "The symbols, separated by commas, whatever the case; the parameter may be repeated. A symbol that cannot be \
              served is named in the answer and the others stand.",
         ),
