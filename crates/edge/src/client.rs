@@ -3,11 +3,13 @@
 //! What it is *owed* is worked out in `outbox`, the bytes are made in `wire`, who wakes it is
 //! [`crate::hub`]. This file holds only what those three share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
-use table::{FeedId, SymbolId};
+use parking_lot::RwLock;
+use table::{FeedId, SymbolId, Table};
 use tokio_util::sync::CancellationToken;
 
 /// Why a stream ended: a closed list. Each end has exactly one reason, in a metric and, when it can still be
@@ -23,12 +25,28 @@ pub enum EndReason {
     Drain = 3,
     /// A fault of our own in this stream.
     Fault = 4,
+    /// It has told as many events as were asked for.
+    Limit = 5,
+    /// It has lasted as long as was asked for.
+    Duration = 6,
+    /// It has lasted as long as the server lets a stream last.
+    MaxAge = 7,
+    /// Whoever knows its id has closed it.
+    Closed = 8,
 }
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: [EndReason; 4] =
-        [EndReason::ClientGone, EndReason::Stalled, EndReason::Drain, EndReason::Fault];
+    pub const ALL: [EndReason; 8] = [
+        EndReason::ClientGone,
+        EndReason::Stalled,
+        EndReason::Drain,
+        EndReason::Fault,
+        EndReason::Limit,
+        EndReason::Duration,
+        EndReason::MaxAge,
+        EndReason::Closed,
+    ];
 
     /// The name in metrics and in `goodbye`.
     pub const fn name(self) -> &'static str {
@@ -37,6 +55,10 @@ impl EndReason {
             EndReason::Stalled => "stalled",
             EndReason::Drain => "drain",
             EndReason::Fault => "fault",
+            EndReason::Limit => "limit",
+            EndReason::Duration => "duration",
+            EndReason::MaxAge => "max_age",
+            EndReason::Closed => "closed",
         }
     }
 
@@ -68,16 +90,24 @@ impl Wake {
     }
 }
 
+/// What the hub compares with the table for a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    pub(crate) symbols: Box<[SymbolId]>,
+    /// The feeds behind those symbols, whose state it is told too.
+    pub(crate) feeds: Box<[FeedId]>,
+    /// The length of the table up to which its patterns have been looked at; `usize::MAX` without patterns.
+    pub(crate) seen: usize,
+}
+
 /// The part of a stream that its body and the hub share.
 ///
 /// The body (polled by the connection's task) and the hub (one task) meet only through these atomics. None of them
 /// guards memory: quotes are read from the table, whose own ordering makes what the hub saw visible to the body.
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// What it listens to. Fixed for the life of the stream.
-    pub(crate) symbols: Box<[SymbolId]>,
-    /// The feeds behind those symbols, whose state it is told too.
-    pub(crate) feeds: Box<[FeedId]>,
+    /// What it listens to. Replaced as a whole when the subscription changes.
+    watched: RwLock<Arc<Watched>>,
     /// Ends the connection from outside the body, which is not polled while the socket is full.
     pub(crate) kill: CancellationToken,
     /// Registered by the body in each poll, woken by the hub.
@@ -92,20 +122,19 @@ pub(crate) struct Client {
     waiting_since_ms: AtomicU64,
     /// When the body last handed over bytes, in milliseconds of monotonic time. Written by the body, read by the hub.
     wrote_ms: AtomicU64,
+    /// Before that time (microseconds of monotonic time) its rate lets it tell nothing but changes of status. Written by
+    /// the body, which wakes itself then; read by the hub.
+    hold_until_us: AtomicU64,
+    /// The latest change of status that it has looked for. Written by the body, read by the hub.
+    status_seen: AtomicU64,
     /// The reason of the end, 0 while there is none; the first one stands.
     end: AtomicU8,
 }
 
 impl Client {
-    pub(crate) fn new(
-        symbols: Box<[SymbolId]>,
-        feeds: Box<[FeedId]>,
-        kill: CancellationToken,
-        now: Duration,
-    ) -> Client {
+    pub(crate) fn new(watched: Watched, kill: CancellationToken, now: Duration) -> Client {
         Client {
-            symbols,
-            feeds,
+            watched: RwLock::new(Arc::new(watched)),
             kill,
             waker: AtomicWaker::new(),
             // A new stream is owed its first events.
@@ -113,8 +142,45 @@ impl Client {
             sent_cut: AtomicU64::new(0),
             waiting_since_ms: AtomicU64::new(0),
             wrote_ms: AtomicU64::new(millis(now)),
+            hold_until_us: AtomicU64::new(0),
+            status_seen: AtomicU64::new(0),
             end: AtomicU8::new(0),
         }
+    }
+
+    /// Listens to something else from now on, and looks at all of it anew.
+    pub(crate) fn watch(&self, watched: Watched) {
+        *self.watched.write() = Arc::new(watched);
+        self.sent_up_to(0);
+    }
+
+    /// Whether the table has something that this stream has not been told and may be told now.
+    pub(crate) fn is_behind(&self, table: &Table, status_seq: u64, now: Duration) -> bool {
+        if u64::try_from(now.as_micros()).unwrap_or(u64::MAX) < self.hold_until_us.load(Ordering::Relaxed)
+            && status_seq <= self.status_seen.load(Ordering::Acquire)
+        {
+            return false;
+        }
+        let sent = self.sent_cut();
+        let watched = self.watched.read();
+        watched.symbols.iter().any(|&id| table.changed_seq(id) > sent)
+            || watched.feeds.iter().any(|&id| table.feed_changed_seq(id) > sent)
+            || table.len() > watched.seen
+    }
+
+    /// The body will wake itself at that time; before it only changes of status are of interest.
+    pub(crate) fn hold_until(&self, time: Option<Duration>) {
+        let micros = time.map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        self.hold_until_us.store(micros, Ordering::Relaxed);
+    }
+
+    /// The body is about to look for changes of status up to this one.
+    pub(crate) fn saw_status(&self, seq: u64) {
+        self.status_seen.store(seq, Ordering::Release);
+    }
+
+    pub(crate) fn status_seen(&self) -> u64 {
+        self.status_seen.load(Ordering::Acquire)
     }
 
     /// The body asks what it was woken for, and from now on is woken again. Registering comes before taking the flags:
@@ -195,7 +261,7 @@ mod tests {
     use super::*;
 
     fn client() -> Client {
-        Client::new(Box::default(), Box::default(), CancellationToken::new(), Duration::ZERO)
+        Client::new(Watched::default(), CancellationToken::new(), Duration::ZERO)
     }
 
     #[test]

@@ -25,9 +25,11 @@ pub enum CorsError {
 
 /// How long a browser may remember the answer to a preflight, in seconds.
 const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE, OPTIONS");
+/// Headers of ours that a page may read beside the few that it always may.
+const EXPOSED: HeaderValue = HeaderValue::from_static("etag, quotewire-id, retry-after");
 const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, cache-control, content-type, last-event-id");
+    HeaderValue::from_static("authorization, cache-control, content-type, if-none-match, last-event-id");
 
 impl Cors {
     /// The list of origins, compared byte for byte with what browsers send.
@@ -61,6 +63,7 @@ impl Cors {
             return;
         }
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         if self.credentials {
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }

@@ -20,7 +20,7 @@ pub(crate) struct Key {
     pub(crate) wanted: FieldSet,
     /// Changes merged into the event; 0 marks a snapshot.
     pub(crate) merged: u64,
-    /// How the event is written.
+    /// How it is written.
     pub(crate) style: Style,
 }
 
@@ -68,8 +68,8 @@ mod tests {
     #[test]
     fn only_the_same_event_is_shared() {
         let frames = Frames::new(1);
-        let (changed, wanted) = (FieldSet::ALL, FieldSet::ALL);
-        let key = Key { seq: 7, changed, wanted, merged: 1, style: Style::default() };
+        let key =
+            Key { seq: 7, changed: FieldSet::ALL, wanted: FieldSet::ALL, merged: 1, style: Style::default() };
         frames.put(0, key, Bytes::from_static(b"x"));
         assert_eq!(frames.get(0, &key), Some(Bytes::from_static(b"x")));
         for other in [

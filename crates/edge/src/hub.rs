@@ -9,18 +9,18 @@
 //! costs, up to `SPACING_MAX`, so that efficiency grows with load instead of latency.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use market::Clock;
 use parking_lot::Mutex;
 use table::Table;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, EndReason};
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::signal::{Notifier, Signal};
 
 /// Least time between two looks under load: tokio's timers have this resolution.
 const SPACING_MIN: Duration = Duration::from_millis(1);
@@ -34,36 +34,14 @@ const CHUNK: usize = 128;
 /// Most time between two looks at heartbeats and stalled streams.
 const HOUSEKEEPING_MAX: Duration = Duration::from_millis(250);
 
-/// Tells the hub that the table has changed. Cheap to clone and to call: once per batch of updates.
-#[derive(Clone, Debug)]
-pub struct Notifier(Arc<Signal>);
-
-#[derive(Debug, Default)]
-struct Signal {
-    /// Set by writers, cleared by the hub before it looks. Both sides use read-modify-write operations, so either the
-    /// hub's clearing comes after the writer's setting and sees its change, or the writer finds it cleared and wakes.
-    pending: AtomicBool,
-    changed: Notify,
-}
-
-impl Notifier {
-    /// Something was published in the table.
-    pub fn changed(&self) {
-        if !self.0.pending.swap(true, Ordering::AcqRel) {
-            self.0.changed.notify_one();
-        }
-    }
-}
-
 /// All open streams.
 #[derive(Debug)]
 pub(crate) struct Hub {
     table: Arc<Table>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    signal: Arc<Signal>,
-    heartbeat: Duration,
-    stall: Duration,
+    pub(crate) signal: Arc<Signal>,
+    config: Arc<ArcSwap<Config>>,
     /// Open streams; a place is reused when its stream has ended. Locked for one chunk at a time.
     clients: Mutex<Places>,
 }
@@ -79,17 +57,10 @@ impl Hub {
         table: Arc<Table>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-        config: &Config,
+        config: Arc<ArcSwap<Config>>,
     ) -> Hub {
-        Hub {
-            table,
-            clock,
-            metrics,
-            signal: Arc::default(),
-            heartbeat: config.heartbeat,
-            stall: config.limits.stall,
-            clients: Mutex::default(),
-        }
+        let signal = Arc::new(Signal::new(Arc::clone(&table), config.load().limits.every_changes));
+        Hub { table, clock, metrics, signal, config, clients: Mutex::default() }
     }
 
     pub(crate) fn notifier(&self) -> Notifier {
@@ -118,10 +89,19 @@ impl Hub {
         }
     }
 
+    /// Every open stream, as it is now.
+    pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
+        self.clients.lock().taken.iter().flatten().cloned().collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.clients.lock().taken.iter().all(Option::is_none)
+    }
+
     /// Asks every stream to say goodbye.
     pub(crate) fn end_all(&self, reason: EndReason) {
         let now = self.clock.monotonic();
-        for client in self.clients.lock().taken.iter().flatten() {
+        for client in self.clients() {
             client.wake_end(reason, now);
         }
     }
@@ -136,7 +116,7 @@ impl Hub {
 
     /// Runs until stopped.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let housekeeping = HOUSEKEEPING_MAX.min(self.heartbeat / 4).max(SPACING_MIN);
+        let housekeeping = HOUSEKEEPING_MAX.min(self.config.load().heartbeat / 4).max(SPACING_MIN);
         let mut tick = tokio::time::interval(housekeeping);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut seen = 0;
@@ -147,9 +127,9 @@ impl Hub {
                 biased;
                 () = stop.cancelled() => return,
                 _ = tick.tick() => true,
-                () = self.signal.changed.notified() => false,
+                () = self.signal.changed() => false,
             };
-            self.signal.pending.swap(false, Ordering::AcqRel);
+            self.signal.take();
             if keep_house {
                 self.keep_house();
             }
@@ -174,6 +154,7 @@ impl Hub {
     /// Wakes every stream that is behind, and returns how many.
     async fn wake_owed(&self) -> usize {
         let now = self.clock.monotonic();
+        let status_seq = self.signal.status_seq();
         let mut woken = 0;
         let mut from = 0;
         loop {
@@ -181,7 +162,8 @@ impl Hub {
                 let places = self.clients.lock();
                 let Some(rest) = places.taken.get(from..).filter(|r| !r.is_empty()) else { return woken };
                 for client in rest.iter().take(CHUNK).flatten() {
-                    woken += usize::from(self.is_behind(client) && client.wake_owed(now));
+                    woken +=
+                        usize::from(client.is_behind(&self.table, status_seq, now) && client.wake_owed(now));
                 }
             }
             from += CHUNK;
@@ -189,19 +171,18 @@ impl Hub {
         }
     }
 
-    fn is_behind(&self, client: &Client) -> bool {
-        let sent = client.sent_cut();
-        client.symbols.iter().any(|&id| self.table.changed_seq(id) > sent)
-            || client.feeds.iter().any(|&id| self.table.feed_changed_seq(id) > sent)
-    }
-
     /// Heartbeats for streams that were quiet, the end for streams that do not read.
     fn keep_house(&self) {
         let now = self.clock.monotonic();
         // Looks come up to a quarter of the interval late, so the threshold comes that much early.
-        let quiet = self.heartbeat - self.heartbeat / 4;
+        let (heartbeat, stall) = {
+            let config = self.config.load();
+            (config.heartbeat, config.limits.stall)
+        };
+        let quiet = heartbeat - heartbeat / 4;
+        self.signal.keep_house(now);
         for client in self.clients.lock().taken.iter().flatten() {
-            if client.waiting_for(now) >= self.stall {
+            if client.waiting_for(now) >= stall {
                 client.end_with(EndReason::Stalled);
                 client.kill.cancel();
             } else if client.quiet_for(now) >= quiet {

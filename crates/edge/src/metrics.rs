@@ -17,6 +17,8 @@ pub(crate) struct Metrics {
     pub(crate) streams_opened: IntCounter,
     pub(crate) streams_ended: IntCounterVec,
     pub(crate) streams_refused: IntCounter,
+    pub(crate) streams_changed: IntCounter,
+    pub(crate) polls_open: IntGauge,
     pub(crate) streams_resumed: IntCounter,
     pub(crate) streams_reset: IntCounter,
     pub(crate) subscriptions: IntGauge,
@@ -24,6 +26,7 @@ pub(crate) struct Metrics {
     pub(crate) event_bytes: IntCounter,
     pub(crate) writes: IntCounter,
     pub(crate) conflated: IntCounter,
+    pub(crate) missed: IntCounter,
     pub(crate) frames_shared: IntCounter,
     pub(crate) looks: IntCounter,
     pub(crate) delivery: Histogram,
@@ -84,8 +87,13 @@ impl Metrics {
             )?,
             streams_refused: counter(
                 "quotewire_edge_streams_refused_total",
-                "Streams that were told refused because the limit was reached.",
+                "Streams that were told refused because there was no room or the server was stopping.",
             )?,
+            streams_changed: counter(
+                "quotewire_edge_streams_changed_total",
+                "Changes made to open streams.",
+            )?,
+            polls_open: gauge("quotewire_edge_polls_open", "Long polls that are waiting for a change now.")?,
             streams_resumed: counter(
                 "quotewire_edge_streams_resumed_total",
                 "Streams that went on where an earlier one had been cut.",
@@ -114,6 +122,10 @@ impl Metrics {
             conflated: counter(
                 "quotewire_edge_conflated_total",
                 "Changes that were merged into a later event of the same symbol instead of being sent one by one.",
+            )?,
+            missed: counter(
+                "quotewire_edge_missed_total",
+                "Changes lost by streams that wanted each one and fell behind, as told to them.",
             )?,
             frames_shared: counter(
                 "quotewire_edge_frames_shared_total",
@@ -149,6 +161,7 @@ pub(crate) struct Events {
     pub(crate) quote: IntCounter,
     pub(crate) status: IntCounter,
     pub(crate) heartbeat: IntCounter,
+    pub(crate) lagged: IntCounter,
     pub(crate) reset: IntCounter,
     pub(crate) goodbye: IntCounter,
 }
@@ -162,6 +175,7 @@ impl Events {
             quote: of(EventName::Quote),
             status: of(EventName::Status),
             heartbeat: of(EventName::Heartbeat),
+            lagged: of(EventName::Lagged),
             reset: of(EventName::Reset),
             goodbye: of(EventName::Goodbye),
         }

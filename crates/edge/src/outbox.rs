@@ -4,32 +4,40 @@
 //! with its newest values. The set is worked out afresh in rounds:
 //!
 //! 1. take the table's safe cut;
-//! 2. collect every subscribed symbol whose last change is newer than what was sent of it, in order of that change;
-//! 3. tell them in that order, reading each quote at the moment it is encoded.
+//! 2. collect every subscribed symbol whose last change is newer than what was sent of it;
+//! 3. tell them in order of that change, the focused ones first, reading each quote at the moment it is encoded.
 //!
-//! The event of the k-th symbol carries the id `min(change_k, cut)`. That id is honest: every change at or below it
-//! was visible in step 2, and belongs either to a symbol told up to here or to one whose last change is newer than the
-//! id, which a resume therefore tells again. So a stream may be cut after any event and resumed without loss, although
-//! no log is kept.
+//! **Ids.** Each event carries the id `min(cut, c - 1)`, where `c` is the smallest last change of all that is still
+//! untold after it: the rest of the round, and what is held back by a rate. That id is honest: every change at or below
+//! it was visible in step 2, and belongs either to a symbol that has been told or to one whose last change is newer than
+//! the id, which a resume therefore tells again (a last change only grows). An id that was honest once stays so, hence
+//! ids never fall. So a stream may be cut after any event and resumed without loss, although no log is kept.
+//!
+//! The modes `trades` and `every` also take changes from the shared ring ([`crate::ring`], `follow.rs`).
+
+use std::collections::HashSet;
+use std::time::Duration;
 
 use market::{Field, FieldSet, Micros, Quote};
-use table::Table;
-use wire::{EventId, Style, encode};
+use table::{FeedId, SymbolId, Table};
+use wire::{EventId, Mode, Pattern, Settings, Style, encode};
 
-use crate::client::Client;
+use crate::follow::Follow;
 use crate::frames::{Frames, Key};
+use crate::pace::{Moment, Pace};
+use crate::ring::TRADE;
 
 /// Bytes of events joined into one buffer before the connection gets it. It bounds a stream's unsent memory, and is
 /// large enough that the cost of a write no longer shows.
-const BUFFER: usize = 16 << 10;
+pub(crate) const BUFFER: usize = 16 << 10;
 
 /// What was last told of one symbol.
 #[derive(Clone, Copy, Debug)]
-struct Sent {
-    seq: u64,
-    changes: u64,
+pub(crate) struct Sent {
+    pub(crate) seq: u64,
+    pub(crate) changes: u64,
     /// The next event is a snapshot, whatever has changed.
-    whole: bool,
+    pub(crate) whole: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,11 +57,13 @@ pub(crate) enum Start {
     Resume(u64),
 }
 
-/// What a stream wants to see, and how.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct View {
-    pub(crate) style: Style,
-    pub(crate) wanted: FieldSet,
+/// What a look takes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Everything that may be told by its symbol's rate.
+    All,
+    /// Changes of status only: the stream may not speak yet, but those are never held back.
+    Statuses,
 }
 
 /// What composing told.
@@ -62,6 +72,9 @@ pub(crate) struct Told {
     pub(crate) snapshots: u64,
     pub(crate) quotes: u64,
     pub(crate) statuses: u64,
+    pub(crate) lagged: u64,
+    /// Changes that a stream that wanted each of them has lost.
+    pub(crate) missed: u64,
     /// Changes that were merged into another event.
     pub(crate) conflated: u64,
     /// Events whose bytes had been encoded before.
@@ -70,24 +83,76 @@ pub(crate) struct Told {
     pub(crate) newest: Option<Micros>,
 }
 
-/// What one stream is owed. Memory: 24 bytes a subscribed symbol, and 24 more while a round is under way.
+/// A symbol with a rate of its own.
+#[derive(Clone, Copy, Debug)]
+struct Rated {
+    at: usize,
+    window: Duration,
+    /// Not told before, in monotonic time.
+    due: Duration,
+}
+
+/// What a stream asked for, beside its symbols.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) settings: Settings,
+    pub(crate) style: Style,
+    pub(crate) patterns: Vec<Pattern>,
+    /// Most symbols, those of later matches included.
+    pub(crate) symbols_max: usize,
+    /// Events of symbols after which the stream is done.
+    pub(crate) limit: Option<u64>,
+}
+
+/// What one stream is owed. Memory: 28 bytes a subscribed symbol, and 32 more while a round is under way.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    sent: Box<[Sent]>,
-    feeds_sent: Box<[u64]>,
+    pub(crate) asked: Asked,
+    pub(crate) pace: Pace,
+    pub(crate) symbols: Vec<SymbolId>,
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) feeds: Vec<FeedId>,
+    feeds_sent: Vec<u64>,
+    /// Symbols of the table below this place have been held against the patterns.
+    pub(crate) seen: usize,
+    /// In order of `at`.
+    rated: Vec<Rated>,
+    /// The focused symbols that are subscribed to.
+    focus: Vec<usize>,
     /// The round under way: (last change, whom), in order; `next` is the first that is not told yet.
     owed: Vec<(u64, Subject)>,
     next: usize,
+    /// By place in `owed`: the highest id that leaves this one and all after it untold.
+    hold: Vec<u64>,
+    /// The same for what is not in the round because it is held back.
+    held_back: u64,
     cut: u64,
-    quote: Box<Quote>,
+    /// The round holds changes of status only, which no limit holds up.
+    urgent: bool,
+    /// Tell by the table what the ring would tell, once: the mode has just been changed.
+    pub(crate) catch_up: bool,
+    pub(crate) last_id: u64,
+    /// When the first symbol that its own rate holds back may be told, in monotonic time.
+    due: Option<Duration>,
+    pub(crate) follow: Option<Box<Follow>>,
+    told: u64,
+    pub(crate) quote: Box<Quote>,
 }
 
 impl Outbox {
-    /// What a stream that starts like this is owed. `feeds_told` are the sequences of the feeds' states that `hello` tells.
-    pub(crate) fn new(client: &Client, table: &Table, start: Start, feeds_told: &[u64]) -> Outbox {
+    /// What a stream that starts like this is owed. `feeds` are those behind the symbols, with the sequences of their
+    /// states that `hello` tells. `seen` is the length of the table when the patterns were held against it.
+    pub(crate) fn new(
+        asked: Asked,
+        symbols: Vec<SymbolId>,
+        feeds: &[(FeedId, u64)],
+        seen: usize,
+        table: &Table,
+        start: Start,
+        now: Duration,
+    ) -> Outbox {
         let mut quote = Box::<Quote>::default();
-        let sent = client
-            .symbols
+        let sent = symbols
             .iter()
             .map(|&id| {
                 let whole = match start {
@@ -106,11 +171,116 @@ impl Outbox {
                 }
             })
             .collect();
-        let feeds_sent = match start {
-            Start::Resume(seq) => feeds_told.iter().map(|_| seq).collect(),
-            Start::Snapshots | Start::Deltas => feeds_told.into(),
+        let (seq, resumed) = match start {
+            Start::Resume(seq) => (seq, true),
+            Start::Snapshots | Start::Deltas => (0, false),
         };
-        Outbox { sent, feeds_sent, owed: Vec::new(), next: 0, cut: 0, quote }
+        let feeds_sent = feeds.iter().map(|&(_, told)| if resumed { seq } else { told }).collect();
+        let mut outbox = Outbox {
+            pace: Pace::new(&asked.settings, now),
+            asked,
+            symbols,
+            sent,
+            feeds: feeds.iter().map(|&(id, _)| id).collect(),
+            feeds_sent,
+            seen,
+            rated: Vec::new(),
+            focus: Vec::new(),
+            owed: Vec::new(),
+            next: 0,
+            hold: Vec::new(),
+            held_back: u64::MAX,
+            cut: 0,
+            urgent: false,
+            catch_up: false,
+            last_id: seq,
+            due: None,
+            follow: None,
+            told: 0,
+            quote,
+        };
+        outbox.place_settings(table);
+        outbox
+    }
+
+    /// Works out which places the settings that name symbols speak of. To be called after either has changed.
+    pub(crate) fn place_settings(&mut self, table: &Table) {
+        let settings = &self.asked.settings;
+        self.rated.clear();
+        self.focus.clear();
+        if settings.symbol_rates.is_empty() && settings.priority.is_empty() {
+            return;
+        }
+        for (at, &id) in self.symbols.iter().enumerate() {
+            let symbol = table.symbol(id);
+            if let Some((_, rate)) = settings.symbol_rates.iter().find(|(s, _)| s == symbol) {
+                self.rated.push(Rated { at, window: rate.window(), due: Duration::ZERO });
+            }
+            if settings.priority.contains(symbol) {
+                self.focus.push(at);
+            }
+        }
+    }
+
+    /// Subscribes to another symbol, which begins with a snapshot.
+    pub(crate) fn add(&mut self, id: SymbolId) {
+        self.end_round();
+        self.symbols.push(id);
+        self.sent.push(Sent { seq: 0, changes: 0, whole: true });
+        if let Some(follow) = &mut self.follow {
+            follow.add(id, self.symbols.len() - 1);
+        }
+    }
+
+    /// Leaves only the symbols that `keep` names.
+    pub(crate) fn retain(&mut self, keep: impl Fn(SymbolId) -> bool) {
+        self.end_round();
+        let kept: Vec<bool> = self.symbols.iter().map(|&id| keep(id)).collect();
+        let mut places = kept.iter();
+        self.symbols.retain(|_| *places.next().unwrap_or(&true));
+        let mut places = kept.iter();
+        self.sent.retain(|_| *places.next().unwrap_or(&true));
+        if let Some(follow) = &mut self.follow {
+            follow.retain(&kept, &self.symbols);
+        }
+    }
+
+    /// Takes the feeds behind the symbols anew; those that are new here are told once.
+    pub(crate) fn set_feeds(&mut self, feeds: Vec<FeedId>) {
+        self.end_round();
+        let sent_of = |feed: &FeedId| {
+            self.feeds.iter().position(|known| known == feed).map_or(0, |at| self.feeds_sent[at])
+        };
+        self.feeds_sent = feeds.iter().map(sent_of).collect();
+        self.feeds = feeds;
+    }
+
+    /// The next event of every symbol is a snapshot: the client lacks what it did not choose before.
+    pub(crate) fn tell_all_anew(&mut self) {
+        self.end_round();
+        for sent in &mut self.sent {
+            sent.whole = true;
+        }
+    }
+
+    /// Symbols that came into the table since the last look and match a pattern. Returns whether there were any.
+    pub(crate) fn grow(&mut self, table: &Table) -> bool {
+        let len = table.len();
+        if self.asked.patterns.is_empty() || len <= self.seen {
+            return false;
+        }
+        let before = self.symbols.len();
+        let seen = self.seen;
+        let known: HashSet<SymbolId> = self.symbols.iter().copied().filter(|id| id.index() >= seen).collect();
+        for id in (self.seen..len).filter_map(|index| table.id(index)) {
+            let name = table.symbol(id).as_str();
+            let room = self.symbols.len() < self.asked.symbols_max;
+            if room && self.asked.patterns.iter().any(|p| p.matches(name)) && !known.contains(&id) {
+                self.add(id);
+            }
+        }
+        self.seen = len;
+        self.symbols.len() > before
     }
 
     /// Whether a round is under way.
@@ -118,53 +288,145 @@ impl Outbox {
         self.next < self.owed.len()
     }
 
-    /// Works out what is owed now. Returns whether it is anything; if not, the client has everything up to the cut.
-    pub(crate) fn begin(&mut self, client: &Client, table: &Table) -> bool {
+    /// Whether the round holds nothing but changes of status.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+
+    /// Whether the stream has told as many events as it was asked for.
+    pub(crate) fn is_done(&self) -> bool {
+        self.asked.limit.is_some_and(|limit| self.told >= limit)
+    }
+
+    /// When what a symbol's own rate holds back may be told, in monotonic time.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.due
+    }
+
+    /// Every change at or below it has been told, or is held back by a rate whose time the stream waits for itself.
+    pub(crate) fn looked_up_to(&self) -> u64 {
+        if self.asked.settings.mode == Mode::Latest { self.cut } else { self.cut.min(self.held_back) }
+    }
+
+    /// Every change at or below it has been told.
+    pub(crate) fn told_up_to(&self) -> u64 {
+        self.cut.min(self.held_back).min(self.hold.get(self.next).copied().unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn end_round(&mut self) {
         self.owed.clear();
+        self.hold.clear();
         self.next = 0;
+    }
+
+    /// Works out what is owed now. Returns whether it is anything; if not, the client has everything up to the cut but
+    /// what is held back.
+    pub(crate) fn begin(&mut self, table: &Table, look: Look, now: Duration) -> bool {
+        self.end_round();
         self.cut = table.safe_cut();
-        for (at, (&id, sent)) in client.symbols.iter().zip(&self.sent).enumerate() {
+        self.urgent = look == Look::Statuses;
+        self.held_back = u64::MAX;
+        self.due = None;
+        let catch_up = std::mem::take(&mut self.catch_up);
+        let mode = if catch_up { Mode::Latest } else { self.asked.settings.mode };
+        let mut rated = self.rated.iter().peekable();
+        for (at, (&id, sent)) in self.symbols.iter().zip(&self.sent).enumerate() {
+            let rate = rated.next_if(|rate| rate.at == at);
             let changed = table.changed_seq(id);
-            if changed > sent.seq || sent.whole {
+            if changed <= sent.seq && !sent.whole {
+                continue;
+            }
+            let later = rate.filter(|rate| now < rate.due);
+            let free = look == Look::All && later.is_none() && (sent.whole || mode == Mode::Latest);
+            if free || self.may_go_now(table, id, sent, mode, look, later.is_some()) {
                 self.owed.push((changed, Subject::Symbol(at)));
+                continue;
+            }
+            self.held_back = self.held_back.min(changed.saturating_sub(1));
+            if let Some(rate) = later {
+                self.due = Some(self.due.map_or(rate.due, |due| due.min(rate.due)));
             }
         }
-        for (at, (&id, &sent)) in client.feeds.iter().zip(&self.feeds_sent).enumerate() {
-            let changed = table.feed_changed_seq(id);
-            if changed > sent {
-                self.owed.push((changed, Subject::Feed(at)));
+        if self.asked.style.tells_feeds() {
+            for (at, (&id, &sent)) in self.feeds.iter().zip(&self.feeds_sent).enumerate() {
+                let changed = table.feed_changed_seq(id);
+                if changed > sent {
+                    self.owed.push((changed, Subject::Feed(at)));
+                }
             }
         }
-        self.owed.sort_unstable_by_key(|&(changed, _)| changed);
-        if !self.in_round() {
-            client.sent_up_to(self.cut);
+        if self.focus.is_empty() {
+            self.owed.sort_unstable_by_key(|&(changed, _)| changed);
+        } else {
+            let focus = &self.focus;
+            let waits = |subject| matches!(subject, Subject::Symbol(at) if focus.binary_search(&at).is_err());
+            self.owed.sort_unstable_by_key(|&(changed, subject)| (waits(subject), changed));
         }
+        let mut lowest = u64::MAX;
+        self.hold.extend(self.owed.iter().rev().map(|&(changed, _)| {
+            lowest = lowest.min(changed.saturating_sub(1));
+            lowest
+        }));
+        self.hold.reverse();
         self.in_round()
     }
 
-    /// Tells what is owed, up to a buffer full. Ends the round when everything is told.
+    /// Whether a change that would wait (for the rate, for the ring) is one that does not.
+    fn may_go_now(
+        &self,
+        table: &Table,
+        id: SymbolId,
+        sent: &Sent,
+        mode: Mode,
+        look: Look,
+        rated: bool,
+    ) -> bool {
+        if mode == Mode::Every || sent.whole {
+            return false;
+        }
+        let mut quote = Quote::default();
+        table.read_into(id, &mut quote);
+        let changed = quote.changed_since(sent.seq);
+        // A trade stands in the ring, or will in a moment; told from here, the one before it would be merged away.
+        if mode == Mode::Trades && !changed.intersection(TRADE).is_empty() {
+            return false;
+        }
+        changed.contains(Field::Status) || (look == Look::All && !rated)
+    }
+
+    /// The id of an event after which everything from place `next` on is untold.
+    fn id(&mut self, epoch: u64) -> EventId {
+        self.last_id = self.last_id.max(self.told_up_to());
+        EventId { epoch, seq: self.last_id }
+    }
+
+    /// Tells what is owed, up to a buffer of `most` bytes. Ends the round when everything is told.
     pub(crate) fn compose(
         &mut self,
-        client: &Client,
         table: &Table,
         frames: &Frames,
-        style: View,
+        most: usize,
+        moment: Moment,
         out: &mut Vec<u8>,
     ) -> Told {
         let mut told = Told::default();
-        while out.len() < BUFFER {
-            let Some(&(changed, subject)) = self.owed.get(self.next) else { break };
+        if self.next > 0 && self.asked.settings.mode == Mode::Latest {
+            self.tell_focus(table, frames, most / 2, moment, out, &mut told);
+        }
+        while out.len() < most && !self.is_done() {
+            let Some(&(_, subject)) = self.owed.get(self.next) else { break };
             self.next += 1;
-            let id = EventId { epoch: table.epoch(), seq: changed.min(self.cut) };
             match subject {
-                Subject::Symbol(at) => self.tell_symbol(at, id, client, table, frames, style, out, &mut told),
+                Subject::Symbol(at) => self.tell_symbol(at, table, frames, moment, out, &mut told),
                 Subject::Feed(at) => {
-                    let state = table.feed(client.feeds[at]);
+                    let id = self.id(table.epoch());
+                    let state = table.feed(self.feeds[at]);
                     self.feeds_sent[at] = state.seq;
-                    encode::id_line(out, style.style, id);
+                    let style = self.asked.style;
+                    encode::id_line(out, style, id);
                     encode::feed_status(
                         out,
-                        style.style,
+                        style,
                         &state.info.name,
                         state.seq,
                         state.status,
@@ -176,32 +438,74 @@ impl Outbox {
             }
         }
         if !self.in_round() {
-            client.sent_up_to(self.cut);
             // A burst must not leave every stream with the memory of its largest round.
-            self.owed.clear();
+            self.end_round();
             self.owed.shrink_to(64);
+            self.hold.shrink_to(64);
         }
         told
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the stream's parts, borrowed apart; a struct of them would be built per event"
-    )]
-    fn tell_symbol(
+    /// Between two buffers of a long round, the focused symbols that have changed again go first.
+    fn tell_focus(
         &mut self,
-        at: usize,
-        id: EventId,
-        client: &Client,
         table: &Table,
         frames: &Frames,
-        style: View,
+        most: usize,
+        moment: Moment,
         out: &mut Vec<u8>,
         told: &mut Told,
     ) {
-        let symbol_id = client.symbols[at];
-        let quote = &mut *self.quote;
-        table.read_into(symbol_id, quote);
+        for place in 0..self.focus.len() {
+            let at = self.focus[place];
+            let later = self.rated.iter().any(|rate| rate.at == at && moment.now < rate.due);
+            if out.len() >= most || self.is_done() || later {
+                continue;
+            }
+            if table.changed_seq(self.symbols[at]) > self.sent[at].seq {
+                self.tell_symbol(at, table, frames, moment, out, told);
+            }
+        }
+    }
+
+    fn tell_symbol(
+        &mut self,
+        at: usize,
+        table: &Table,
+        frames: &Frames,
+        moment: Moment,
+        out: &mut Vec<u8>,
+        told: &mut Told,
+    ) {
+        table.read_into(self.symbols[at], &mut self.quote);
+        let id = self.id(table.epoch());
+        let from = out.len();
+        encode::id_line(out, self.asked.style, id);
+        if !self.event(at, table, frames, out, told) {
+            out.truncate(from);
+            return;
+        }
+        if let Some(rate) = self.rated.iter_mut().find(|rate| rate.at == at) {
+            rate.due = if self.asked.settings.align {
+                moment.boundary(rate.window)
+            } else {
+                moment.now + rate.window
+            };
+        }
+    }
+
+    /// Appends the event, without its id, that brings a client to the quote at hand. False when nothing of it concerns
+    /// the client.
+    pub(crate) fn event(
+        &mut self,
+        at: usize,
+        table: &Table,
+        frames: &Frames,
+        out: &mut Vec<u8>,
+        told: &mut Told,
+    ) -> bool {
+        let symbol_id = self.symbols[at];
+        let quote = &*self.quote;
         let sent = std::mem::replace(
             &mut self.sent[at],
             Sent { seq: quote.seq, changes: quote.changes, whole: false },
@@ -211,8 +515,8 @@ impl Outbox {
         } else {
             (quote.changed_since(sent.seq), quote.changes.saturating_sub(sent.changes))
         };
-        let wanted = style.wanted;
-        let key = Key { seq: quote.seq, changed, wanted, merged, style: style.style };
+        let (wanted, style) = (self.asked.settings.fields, self.asked.style);
+        let key = Key { seq: quote.seq, changed, wanted, merged, style };
         let status_only = changed == FieldSet::EMPTY.with(Field::Status);
         if sent.whole {
             told.snapshots += 1;
@@ -221,109 +525,32 @@ impl Outbox {
         } else if changed.contains(Field::Status) || encode::moves(changed, wanted) {
             told.quotes += 1;
         } else {
-            return; // nothing the client chose has moved
+            return false; // nothing the client chose has moved
         }
+        self.told += 1;
         told.conflated += merged.saturating_sub(1);
         if !sent.whole {
             told.newest = told.newest.max(Some(quote.ts_pub));
         }
-        encode::id_line(out, style.style, id);
         if let Some(bytes) = frames.get(symbol_id.index(), &key) {
             told.shared += 1;
             out.extend_from_slice(&bytes);
-            return;
+            return true;
         }
         let from = out.len();
         let symbol = table.symbol(symbol_id);
         if sent.whole {
-            encode::snapshot(out, style.style, symbol, quote, wanted);
+            encode::snapshot(out, style, symbol, quote, wanted);
         } else if status_only {
-            encode::symbol_status(out, style.style, symbol, quote, wanted);
+            encode::symbol_status(out, style, symbol, quote, wanted);
         } else {
-            encode::quote(out, style.style, symbol, quote, changed, wanted, merged);
+            encode::quote(out, style, symbol, quote, changed, wanted, merged);
         }
         frames.put(symbol_id.index(), key, bytes::Bytes::copy_from_slice(&out[from..]));
+        true
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use market::{Decimal, Source, Symbol, Update};
-    use table::SymbolId;
-    use tokio_util::sync::CancellationToken;
-
-    use super::*;
-
-    const SYMBOLS: usize = 1_000;
-
-    fn market() -> (std::sync::Arc<Table>, Box<[SymbolId]>) {
-        let table = Table::new(table::Config { symbols: SYMBOLS, ..table::Config::default() });
-        let ids = (0..SYMBOLS)
-            .map(|n| table.intern(&Symbol::parse(&format!("V:S{n}")).unwrap()).unwrap())
-            .collect();
-        (table, ids)
-    }
-
-    /// However long a stream does not read and however much changes meanwhile: what it is owed stays a set.
-    #[test]
-    fn promise_6_a_stream_that_does_not_read_takes_no_more_memory() {
-        let (table, ids) = market();
-        let mut writer = table.writer().unwrap();
-        let frames = Frames::new(SYMBOLS);
-        let style = View { style: Style::default(), wanted: FieldSet::DEFAULT };
-        let mut outbox = None;
-        let opened = allocation_counter::measure(|| {
-            let client = Client::new(ids.clone(), Box::default(), CancellationToken::new(), Duration::ZERO);
-            let state = Outbox::new(&client, &table, Start::Snapshots, &[]);
-            outbox = Some((client, state));
-        });
-        let (client, mut outbox) = outbox.unwrap();
-        // A little more than a kilobyte for the stream, and for each symbol its id and what was sent of it.
-        assert!(opened.bytes_current < 2_000 + 32 * SYMBOLS as i64, "{} bytes", opened.bytes_current);
-        let stalled = allocation_counter::measure(|| {
-            for round in 0..50 {
-                for &id in &ids {
-                    let mut update = Update::new(Source::Direct, Micros(round));
-                    update.tell_side(Field::Bid, Some(Decimal::from(round + 1)), Some(Decimal::ONE));
-                    writer.apply(id, &update, Micros(round));
-                }
-                outbox.begin(&client, &table);
-            }
-        });
-        assert!(stalled.bytes_max < 32 * SYMBOLS as u64 + 20_000, "{} bytes", stalled.bytes_max);
-        // Taking one buffer is bounded too, whatever is owed.
-        let mut out = Vec::new();
-        let told = outbox.compose(&client, &table, &frames, style, &mut out);
-        assert!(out.len() < BUFFER + 1_024 && told.snapshots > 10 && outbox.in_round());
-    }
-
-    #[test]
-    fn a_round_tells_every_symbol_once_and_then_nothing_is_owed() {
-        let (table, ids) = market();
-        let mut writer = table.writer().unwrap();
-        let frames = Frames::new(SYMBOLS);
-        let style = View { style: Style::default(), wanted: FieldSet::DEFAULT };
-        let client = Client::new(ids.clone(), Box::default(), CancellationToken::new(), Duration::ZERO);
-        let mut outbox = Outbox::new(&client, &table, Start::Deltas, &[]);
-        assert!(!outbox.begin(&client, &table), "nothing has changed since");
-        for n in 1..=3 {
-            for &id in &ids {
-                let mut update = Update::new(Source::Direct, Micros(n));
-                update.tell_side(Field::Ask, Some(Decimal::from(n)), Some(Decimal::from(n)));
-                writer.apply(id, &update, Micros(n));
-            }
-        }
-        assert!(outbox.begin(&client, &table));
-        let (mut quotes, mut conflated) = (0, 0);
-        while outbox.in_round() {
-            let told = outbox.compose(&client, &table, &frames, style, &mut Vec::new());
-            quotes += told.quotes;
-            conflated += told.conflated;
-        }
-        assert_eq!((quotes, conflated), (SYMBOLS as u64, 2 * SYMBOLS as u64));
-        assert!(!outbox.begin(&client, &table));
-        assert_eq!(client.sent_cut(), table.last_seq());
-    }
-}
+#[path = "outbox_tests.rs"]
+mod tests;

@@ -16,12 +16,12 @@ mod schemas;
 
 use std::sync::{Arc, LazyLock};
 
-use http::StatusCode;
 use serde_json::Value;
 use warp::reply::Response;
 
 use crate::Core;
-use crate::problem::{Problem, bytes_reply};
+use crate::answers::no_parameters;
+use crate::problem::bytes_reply;
 use crate::routes::Asked;
 
 /// The version of the program, which is also that of the documents.
@@ -53,9 +53,7 @@ pub(crate) fn asyncapi_reply(_: &Arc<Core>, asked: &Asked) -> Response {
 
 fn reply(document: &'static str, asked: &Asked) -> Response {
     if !asked.query.is_empty() {
-        return Problem::new(StatusCode::BAD_REQUEST, "this resource takes no parameters")
-            .field("query")
-            .reply();
+        return no_parameters();
     }
     bytes_reply(document.as_bytes().to_vec(), "application/json")
 }

@@ -1,53 +1,71 @@
 //! A quote stream as its connection sees it: polled for bytes, dropped when the client is gone.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::{Instant, Sleep};
 use wire::encode;
 
 use crate::Core;
-use crate::client::{Client, EndReason};
-use crate::outbox::{Outbox, Told, View};
+use crate::client::{EndReason, Wake};
+use crate::live::Live;
+use crate::outbox::{BUFFER, Look, Outbox, Told};
+use crate::pace::Moment;
 
 /// The body of one stream. Never holds more than one unsent buffer; a connection that takes no bytes does not poll it,
 /// and what it is owed then waits in the table, conflated.
 #[derive(Debug)]
 pub(crate) struct QuoteStream {
     core: Arc<Core>,
-    client: Arc<Client>,
-    outbox: Outbox,
-    style: View,
+    live: Arc<Live>,
     /// `retry`, `hello`, and `reset` if there is one.
     head: Option<Bytes>,
-    /// What a client that is sent away waits before it comes back.
-    retry_ms: u64,
     place: usize,
+    /// When it ends by itself, in monotonic time, and why.
+    ends: Option<(Duration, EndReason)>,
+    /// Wakes the body when its rate lets it speak again, or when it ends. Not there while neither is waited for.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// The round that was begun counts against the rate as soon as it tells something.
+    begun: bool,
+    /// Symbols that were counted for this stream.
+    counted: i64,
     lag_us: u64,
     over: bool,
 }
 
 impl QuoteStream {
-    /// Opens a stream: from here on it is counted, and its end will be counted once.
+    /// Opens a stream: from here on it is counted, and its end will be counted once. `watches` says that the ring is
     pub(crate) fn open(
         core: Arc<Core>,
-        client: Client,
-        outbox: Outbox,
-        style: View,
+        live: Arc<Live>,
         head: Bytes,
-        retry_ms: u64,
+        ends: Option<(Duration, EndReason)>,
     ) -> QuoteStream {
-        let client = Arc::new(client);
-        let place = core.hub.join(Arc::clone(&client));
+        let place = core.hub.join(Arc::clone(&live.client));
+        core.streams.add(&live);
         // Whoever joined after everybody was told to say goodbye has not been told.
         if core.is_draining() {
-            client.wake_end(EndReason::Drain, core.clock.monotonic());
+            live.client.wake_end(EndReason::Drain, core.clock.monotonic());
         }
         core.metrics.streams_opened.inc();
         core.metrics.streams_open.inc();
-        core.metrics.subscriptions.add(client.symbols.len() as i64);
-        QuoteStream { core, client, outbox, style, head: Some(head), retry_ms, place, lag_us: 0, over: false }
+        let counted = live.outbox.lock().symbols.len() as i64;
+        core.metrics.subscriptions.add(counted);
+        QuoteStream {
+            core,
+            live,
+            head: Some(head),
+            place,
+            ends,
+            timer: None,
+            begun: false,
+            counted,
+            lag_us: 0,
+            over: false,
+        }
     }
 
     /// The next bytes, or what will wake the connection when there are some.
@@ -55,63 +73,163 @@ impl QuoteStream {
         if self.over {
             return Poll::Ready(None);
         }
-        let now = self.core.clock.monotonic();
-        let waited = self.client.waiting_for(now);
-        let wake = self.client.take_wake(cx.waker());
+        let moment = Moment::of(&*self.core.clock);
+        let now = moment.now;
+        let waited = self.live.client.waiting_for(now);
+        let wake = self.live.client.take_wake(cx.waker());
+        if let Some((at, reason)) = self.ends
+            && now >= at
+        {
+            self.live.client.end_with(reason);
+            return Poll::Ready(Some(self.goodbye()));
+        }
         if wake.end() {
             return Poll::Ready(Some(self.goodbye()));
         }
         if let Some(head) = self.head.take() {
             // What it was woken for comes with the next poll, which follows at once.
             if wake.owed() {
-                self.client.wake_owed(now);
+                self.live.client.wake_owed(now);
             }
             self.core.metrics.events.hello.inc();
             return Poll::Ready(Some(self.hand_over(head)));
         }
-        let mut out = Vec::new();
-        // A heartbeat says that everything up to its sequence was told, so it looks for itself.
-        if self.outbox.in_round() || wake.owed() || wake.heartbeat() {
-            // What woke it during a round is found by the next one.
-            if !self.outbox.in_round() {
-                self.outbox.begin(&self.client, &self.core.table);
-            } else if wake.owed() {
-                self.client.wake_owed(now);
-            }
-            while out.is_empty() && self.outbox.in_round() {
-                let told = self.outbox.compose(
-                    &self.client,
-                    &self.core.table,
-                    &self.core.frames,
-                    self.style,
-                    &mut out,
-                );
-                self.count(told, waited);
-            }
+        let rang = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+        if rang {
+            self.timer = None;
         }
+        let live = Arc::clone(&self.live);
+        let mut outbox = live.outbox.lock();
+        let mut out = Vec::new();
+        let again = self.speak(&mut outbox, wake, rang, moment, waited, &mut out);
+        self.count_symbols(&outbox);
         if out.is_empty() && wake.heartbeat() {
-            let cut = self.core.table.safe_cut();
-            let now = self.core.clock.now();
-            encode::heartbeat(&mut out, self.style.style, now, cut, self.lag_us, self.style.wanted);
+            // Not the table's cut: what a rate or the ring still holds back has not been told.
+            let seq = outbox.told_up_to();
+            let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
+            encode::heartbeat(&mut out, style, moment.wall, seq, self.lag_us, wanted);
             self.core.metrics.events.heartbeat.inc();
         }
-        if out.is_empty() {
-            return Poll::Pending;
+        if outbox.is_done() {
+            self.live.client.wake_end(EndReason::Limit, now);
         }
-        Poll::Ready(Some(self.hand_over(out.into())))
+        drop(outbox);
+        if !out.is_empty() {
+            return Poll::Ready(Some(self.hand_over(out.into())));
+        }
+        self.sleep_until(again, now, cx);
+        Poll::Pending
+    }
+
+    /// Tells what is owed and may be told now. Returns when to try again what may not, in monotonic time.
+    fn speak(
+        &mut self,
+        outbox: &mut Outbox,
+        wake: Wake,
+        rang: bool,
+        moment: Moment,
+        waited: Duration,
+        out: &mut Vec<u8>,
+    ) -> Option<Duration> {
+        let now = moment.now;
+        let core = Arc::clone(&self.core);
+        let (table, frames) = (&core.table, &core.frames);
+        // A heartbeat says that everything up to its sequence was told, so it looks for itself.
+        let mut look_due = rang || wake.owed() || wake.heartbeat();
+        let mut again = None;
+        while out.is_empty() && !outbox.is_done() {
+            if outbox.in_round() {
+                if !outbox.is_urgent()
+                    && let Err(until) = outbox.pace.may_go_on(now)
+                {
+                    again = Some(until);
+                    break;
+                }
+                let most = outbox.pace.allowance(BUFFER);
+                let told = outbox.compose(table, frames, most, moment, out);
+                self.count(told, waited);
+                if !outbox.in_round() {
+                    self.live.client.sent_up_to(outbox.looked_up_to());
+                }
+                continue;
+            }
+            if !std::mem::take(&mut look_due) {
+                break;
+            }
+            let status_seq = self.core.hub.signal.status_seq();
+            let look = match outbox.pace.may_begin(moment) {
+                Ok(()) => Look::All,
+                Err(until) => {
+                    again = Some(until);
+                    if status_seq <= self.live.client.status_seen() {
+                        break;
+                    }
+                    Look::Statuses
+                }
+            };
+            self.live.client.saw_status(status_seq);
+            if outbox.grow(table) {
+                self.core.watch(&self.live.client, outbox);
+            }
+            if outbox.follow.is_some() {
+                let told = outbox.drain(
+                    &self.core.hub.signal.ring,
+                    table,
+                    frames,
+                    outbox.pace.allowance(BUFFER),
+                    out,
+                );
+                self.count(told, waited);
+                // There may be more than a buffer of it.
+                look_due = !out.is_empty() && self.live.client.wake_owed(now);
+            }
+            self.begun = look == Look::All;
+            if !outbox.begin(table, look, now) {
+                self.live.client.sent_up_to(outbox.looked_up_to());
+            }
+        }
+        // What woke it during a round is found by the next one.
+        if outbox.in_round() && (look_due || wake.owed()) {
+            self.live.client.wake_owed(now);
+        }
+        if !out.is_empty() && std::mem::take(&mut self.begun) {
+            outbox.pace.begun(now);
+        }
+        outbox.pace.sent(out.len());
+        let held = outbox.pace.closed_until().filter(|until| now < *until);
+        self.live.client.hold_until(held);
+        [again, held, outbox.due()].into_iter().flatten().min()
+    }
+
+    /// Has the body polled again at that time or at its end, if there is any.
+    fn sleep_until(&mut self, again: Option<Duration>, now: Duration, cx: &mut Context<'_>) {
+        let Some(at) = [again, self.ends.map(|(at, _)| at)].into_iter().flatten().min() else {
+            self.timer = None;
+            return;
+        };
+        let at = Instant::now() + at.saturating_sub(now);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        timer.as_mut().reset(at);
+        if timer.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
     }
 
     fn goodbye(&mut self) -> Bytes {
         self.over = true;
-        let reason = self.client.end_reason().unwrap_or(EndReason::Drain);
+        let reason = self.live.client.end_reason().unwrap_or(EndReason::Drain);
         let mut out = Vec::new();
-        encode::goodbye(&mut out, self.style.style, reason.name(), self.retry_ms, self.style.wanted);
+        {
+            let outbox = self.live.outbox.lock();
+            let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
+            encode::goodbye(&mut out, style, reason.name(), self.live.opened.retry_ms, wanted);
+        }
         self.core.metrics.events.goodbye.inc();
         self.hand_over(out.into())
     }
 
     fn hand_over(&self, bytes: Bytes) -> Bytes {
-        self.client.wrote(self.core.clock.monotonic());
+        self.live.client.wrote(self.core.clock.monotonic());
         self.core.metrics.writes.inc();
         self.core.metrics.event_bytes.inc_by(bytes.len() as u64);
         bytes
@@ -122,6 +240,8 @@ impl QuoteStream {
         metrics.events.snapshot.inc_by(told.snapshots);
         metrics.events.quote.inc_by(told.quotes);
         metrics.events.status.inc_by(told.statuses);
+        metrics.events.lagged.inc_by(told.lagged);
+        metrics.missed.inc_by(told.missed);
         metrics.conflated.inc_by(told.conflated);
         metrics.frames_shared.inc_by(told.shared);
         if let Some(published) = told.newest {
@@ -132,16 +252,29 @@ impl QuoteStream {
             self.lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
         }
     }
+
+    /// Keeps the count of subscriptions true after the stream's has changed.
+    fn count_symbols(&mut self, outbox: &Outbox) {
+        let symbols = outbox.symbols.len() as i64;
+        if symbols != self.counted {
+            self.core.metrics.subscriptions.add(symbols - self.counted);
+            self.counted = symbols;
+        }
+    }
 }
 
 impl Drop for QuoteStream {
     fn drop(&mut self) {
         self.core.hub.leave(self.place);
+        self.core.streams.remove(self.live.id);
+        if self.live.outbox.lock().follow.is_some() {
+            self.core.hub.signal.unwatch(self.core.clock.monotonic());
+        }
         let fallback = if std::thread::panicking() { EndReason::Fault } else { EndReason::ClientGone };
-        let reason = self.client.end_reason().unwrap_or(fallback);
+        let reason = self.live.client.end_reason().unwrap_or(fallback);
         self.core.metrics.streams_ended.with_label_values(&[reason.name()]).inc();
         self.core.metrics.streams_open.dec();
-        self.core.metrics.subscriptions.sub(self.client.symbols.len() as i64);
-        tracing::debug!(reason = reason.name(), symbols = self.client.symbols.len(), "stream ended");
+        self.core.metrics.subscriptions.sub(self.counted);
+        tracing::debug!(reason = reason.name(), symbols = self.counted, "stream ended");
     }
 }

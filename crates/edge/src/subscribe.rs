@@ -1,66 +1,95 @@
-//! `GET /v1/stream`: from a request to an open stream.
+//! `GET` and `POST /v1/stream`: from a request to an open stream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use market::{FieldSet, Symbol};
+use parking_lot::Mutex;
 use rand::Rng;
-use table::{FeedId, SymbolId};
+use table::FeedState;
 use warp::reply::{Reply, Response};
-use wire::encode::{self, Effective, FeedState, Hello};
-use wire::{EventId, Format, Mode, RequestLimits, StreamRequest, SymbolReason};
+use wire::encode::{self, Effective, Hello};
+use wire::{EventId, Format, Mode, RequestLimits, StreamRequest, Style};
 
 use crate::Core;
 use crate::body::StreamSlot;
-use crate::client::Client;
+use crate::client::{Client, EndReason, Watched};
+use crate::config::MAX_AGE_JITTER;
+use crate::live::{Live, Opened};
 use crate::negotiate::{self, Wanted};
-use crate::outbox::{Outbox, Start, View};
+use crate::outbox::{self, Outbox, Start};
 use crate::problem::Problem;
 use crate::routes::{Asked, console};
 use crate::stream::QuoteStream;
+use crate::subscription::{Rejected, feeds_behind, resolve};
 
 /// How long a client that found no room waits before it comes back, in milliseconds.
 const REFUSED_RETRY_MS: std::ops::RangeInclusive<u64> = 15_000..=60_000;
 
-/// Answers a request for a stream.
-pub(crate) fn stream(core: &Arc<Core>, asked: &Asked) -> Response {
-    let accept = asked.headers.get(header::ACCEPT).map(|a| String::from_utf8_lossy(a.as_bytes()));
-    match negotiate::stream_or_page(accept.as_deref()) {
-        Wanted::EventStream => {}
-        Wanted::Page => return vary_accept(console()),
-        Wanted::Neither => {
-            let problem =
-                Problem::new(StatusCode::NOT_ACCEPTABLE, "this resource is a stream of server-sent events")
-                    .field("Accept")
-                    .fix("send Accept: text/event-stream, or read /v1/quotes for JSON");
-            return vary_accept(problem.reply());
-        }
+/// Answers a request for a stream; `body` is that of a `POST`.
+pub(crate) fn stream(core: &Arc<Core>, asked: &Asked, body: Option<&[u8]>) -> Response {
+    vary_accept(answer(core, asked, body))
+}
+
+fn answer(core: &Arc<Core>, asked: &Asked, body: Option<&[u8]>) -> Response {
+    let accept = asked.accept();
+    let by_accept = negotiate::stream_or_page(accept.as_deref());
+    // A browser that was given the address, not a program; what it asks for does not matter to the page.
+    if by_accept == Wanted::Page && body.is_none() && !asked.query.contains("format=") {
+        return console();
     }
     let limits = request_limits(core);
-    let request = match StreamRequest::parse(&asked.query, &limits) {
-        Ok(request) => request,
-        Err(error) => return vary_accept(bad_request(&error)),
+    let request = match body {
+        Some(body) if asked.query.is_empty() => StreamRequest::parse_json(body, &limits),
+        Some(_) => {
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "a POST takes its parameters in its body")
+                .field("query")
+                .fix("move them into the JSON body");
+            return problem.reply();
+        }
+        None => StreamRequest::parse(&asked.query, &limits),
     };
-    if let Some(parameter) = not_served(&request) {
-        return vary_accept(not_served_yet(parameter));
-    }
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => return bad_request(&error),
+    };
+    let format = match (request.format, by_accept) {
+        (Some(format), _) | (None, Wanted::Stream(format)) => format,
+        (None, Wanted::Page | Wanted::Neither) => {
+            let problem = Problem::new(StatusCode::NOT_ACCEPTABLE, "this resource is a stream of quotes")
+                .field("Accept")
+                .fix(
+                    "send Accept: text/event-stream, application/x-ndjson or text/csv, or read /v1/quotes for JSON",
+                );
+            return problem.reply();
+        }
+    };
+    let style = Style { format, named: request.named, numbers: request.numbers, times: request.times };
     if asked.method == Method::HEAD {
-        return event_stream(Bytes::new().to_vec().into_response());
+        return stream_response(Vec::new().into_response(), format);
     }
-    let retry_ms = core.dice.within(core.config.retry_ms.clone());
-    let full =
-        core.metrics.streams_open.get() >= i64::try_from(core.config.limits.streams).unwrap_or(i64::MAX);
-    if full || core.is_draining() {
-        return refused(core, if full { "too_many_streams" } else { "draining" }, &request);
+    if let Some(reason) = no_room(core) {
+        return refused(core, reason, style, accept.as_deref());
     }
-    event_stream(open(core, asked, request, retry_ms))
+    stream_response(open(core, asked, request, style), format)
+}
+
+/// Why there is no room for another stream or long poll, if there is none.
+pub(crate) fn no_room(core: &Core) -> Option<&'static str> {
+    let open = core.metrics.streams_open.get() + core.metrics.polls_open.get();
+    if core.is_draining() {
+        Some("draining")
+    } else if open >= i64::try_from(core.config.load().limits.streams).unwrap_or(i64::MAX) {
+        Some("too_many_streams")
+    } else {
+        None
+    }
 }
 
 pub(crate) fn request_limits(core: &Core) -> RequestLimits {
-    RequestLimits {
-        symbols_max: core.config.limits.symbols_per_stream,
-        query_bytes_max: core.config.limits.head_bytes,
-    }
+    let config = core.config.load();
+    RequestLimits { symbols_max: config.limits.symbols_per_stream, query_bytes_max: config.limits.head_bytes }
 }
 
 pub(crate) fn bad_request(error: &wire::RequestError) -> Response {
@@ -70,34 +99,12 @@ pub(crate) fn bad_request(error: &wire::RequestError) -> Response {
         .reply()
 }
 
-/// What the wire can say and this edge does not do yet: refused by name, never ignored.
-fn not_served(request: &StreamRequest) -> Option<&'static str> {
-    let settings = &request.settings;
-    let asked = [
-        ("symbols", !request.patterns.is_empty()),
-        ("mode", settings.mode != Mode::Latest),
-        ("max_rate", settings.max_rate.is_some() || !settings.symbol_rates.is_empty()),
-        ("priority", !settings.priority.is_empty()),
-        ("max_kbps", settings.max_kbps.is_some()),
-        ("format", request.format.is_some_and(|format| format != Format::Sse)),
-        ("limit", request.limit.is_some()),
-        ("duration", request.duration.is_some()),
-    ];
-    asked.into_iter().find(|(_, asked)| *asked).map(|(name, _)| name)
-}
-
-pub(crate) fn not_served_yet(parameter: &str) -> Response {
-    Problem::new(StatusCode::BAD_REQUEST, format!("this value of `{parameter}` is not served yet"))
-        .field(parameter)
-        .fix("leave it out")
-        .reply()
-}
-
-fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, retry_ms: u64) -> Response {
-    let table = &core.table;
-    let (accepted, symbols, rejected) =
-        resolve(core, &request.symbols, std::mem::take(&mut request.rejected));
-    let feeds = feeds_behind(core, &symbols);
+fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, style: Style) -> Response {
+    let (table, config) = (&core.table, core.config.load_full());
+    let now = core.clock.monotonic();
+    let symbols_max = config.limits.symbols_per_stream;
+    let rejected = std::mem::take(&mut request.rejected);
+    let resolved = resolve(table, &request.symbols, &request.patterns, rejected, &[], symbols_max);
     // The header is what a reconnecting EventSource sends; the parameter still holds what its page began with.
     let last_event_id = asked
         .headers
@@ -119,125 +126,160 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, retry_ms: u
         (_, Some(_)) => core.metrics.streams_reset.inc(),
         _ => {}
     }
-
-    let states: Vec<_> = feeds.iter().map(|&id| table.feed(id)).collect();
-    let feeds_told: Vec<u64> = states.iter().map(|state| state.seq).collect();
-    let mut head = Vec::with_capacity(1_024);
-    let style = request.style(Format::Sse);
-    let wanted = request.settings.fields;
-    encode::head(&mut head, style, retry_ms, wanted, &rejected);
-    encode::hello(&mut head, style, &hello(core, &request, &accepted, &rejected, states, retry_ms));
-    if let Some(reason) = reset {
-        encode::id_line(&mut head, style, EventId { epoch: table.epoch(), seq: 0 });
-        encode::reset(&mut head, style, reason.name(), wanted);
-        core.metrics.events.reset.inc();
+    let follows = request.settings.mode != Mode::Latest;
+    if follows {
+        core.hub.signal.watch();
+    }
+    let feeds: Vec<(table::FeedId, FeedState)> =
+        feeds_behind(table, &resolved.ids).into_iter().map(|id| (id, table.feed(id))).collect();
+    let feeds_told: Vec<_> = feeds.iter().map(|(id, state)| (*id, state.seq)).collect();
+    let watched = Watched {
+        symbols: resolved.ids.as_slice().into(),
+        feeds: feeds.iter().map(|&(id, _)| id).collect(),
+        seen: if request.patterns.is_empty() { usize::MAX } else { resolved.seen },
+    };
+    let kill = asked.peer.as_ref().map(|p| p.kill.clone()).unwrap_or_default();
+    let client = Arc::new(Client::new(watched, kill, now));
+    let wanted = outbox::Asked {
+        settings: request.settings,
+        style,
+        patterns: request.patterns,
+        symbols_max,
+        limit: request.limit,
+    };
+    let mut outbox = Outbox::new(wanted, resolved.ids, &feeds_told, resolved.seen, table, start, now);
+    if follows {
+        outbox.follow_mode(
+            &core.hub.signal.ring,
+            if let Start::Resume(seq) = start { Some(seq) } else { None },
+        );
     }
 
-    let kill = asked.peer.as_ref().map(|p| p.kill.clone()).unwrap_or_default();
-    let client = Client::new(symbols.into(), feeds.into(), kill, core.clock.monotonic());
-    let outbox = Outbox::new(&client, table, start, &feeds_told);
-    let style = View { style, wanted };
-    let stream = QuoteStream::open(Arc::clone(core), client, outbox, style, head.into(), retry_ms);
+    let max_age = config.max_stream_age.map(|age| {
+        let part = core.dice.roll(|rng| rng.random_range(-MAX_AGE_JITTER..=MAX_AGE_JITTER));
+        age.mul_f64(1.0 + part)
+    });
+    let ends = [
+        request.duration.map(|lasting| (now + lasting, EndReason::Duration)),
+        max_age.map(|lasting| (now + lasting, EndReason::MaxAge)),
+    ];
+    let opened = Opened {
+        snapshot: request.snapshot,
+        retry_ms: core.dice.within(config.retry_ms.clone()),
+        duration_ms: request.duration.map(millis),
+        max_age_ms: max_age.map(millis),
+    };
+    let live =
+        Arc::new(Live { id: core.dice.roll(|rng| rng.random()), client, outbox: Mutex::new(outbox), opened });
+    let head = head(core, &live, &resolved.rejected, feeds, reset.map(|reason| reason.name()));
+    let stream = QuoteStream::open(
+        Arc::clone(core),
+        live,
+        head.into(),
+        ends.into_iter().flatten().min_by_key(|e| e.0),
+    );
     let mut response = StatusCode::OK.into_response();
     response.extensions_mut().insert(StreamSlot::new(stream));
     response
 }
 
-/// A symbol of a request that is not served, and why.
-type Rejected = (String, SymbolReason);
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
 
-/// What was asked for and what is given.
-fn hello<'a>(
+/// `retry`, `hello`, and `reset` if there is one.
+fn head(
     core: &Core,
-    request: &'a StreamRequest,
-    accepted: &'a [market::Symbol],
-    rejected: &'a [Rejected],
-    feeds: Vec<table::FeedState>,
-    retry_ms: u64,
-) -> Hello<'a> {
-    let feeds = feeds.into_iter().map(|state| FeedState {
+    live: &Live,
+    rejected: &[Rejected],
+    feeds: Vec<(table::FeedId, FeedState)>,
+    reset: Option<&str>,
+) -> Vec<u8> {
+    let outbox = live.outbox.lock();
+    let style = outbox.asked.style;
+    let accepted: Vec<Symbol> = outbox.symbols.iter().map(|&id| core.table.symbol(id).clone()).collect();
+    let feeds = feeds.into_iter().map(|(_, state)| encode::FeedState {
         feed: state.info.name.clone(),
         venue: state.info.venue.clone(),
         kind: state.info.kind.clone(),
         mode: state.info.mode.name(),
         status: state.status,
     });
-    Hello {
-        stream: stream_id(core),
+    let hello = Hello {
+        stream: live.name(),
         epoch: core.table.epoch(),
         server_time: core.clock.now(),
-        accepted,
+        accepted: &accepted,
         rejected,
-        effective: Effective {
-            settings: &request.settings,
-            style: request.style(Format::Sse),
-            snapshot: request.snapshot,
-            heartbeat_ms: u64::try_from(core.config.heartbeat.as_millis()).unwrap_or(u64::MAX),
-            retry_ms,
-            limit: None,
-            duration_ms: None,
-            max_age_ms: None,
-            patterns: &[],
-        },
-        symbols_max: core.config.limits.symbols_per_stream,
+        effective: effective(core, live, &outbox),
+        symbols_max: outbox.asked.symbols_max,
         feeds: feeds.collect(),
+    };
+    let mut head = Vec::with_capacity(1_024 + 32 * accepted.len());
+    encode::head(&mut head, style, live.opened.retry_ms, outbox.asked.settings.fields, rejected);
+    encode::hello(&mut head, style, &hello);
+    if let Some(reason) = reset {
+        encode::id_line(&mut head, style, EventId { epoch: core.table.epoch(), seq: 0 });
+        encode::reset(&mut head, style, reason, outbox.asked.settings.fields);
+        core.metrics.events.reset.inc();
+    }
+    head
+}
+
+/// The settings in force on a stream.
+pub(crate) fn effective<'a>(core: &Core, live: &Live, outbox: &'a Outbox) -> Effective<'a> {
+    Effective {
+        settings: &outbox.asked.settings,
+        style: outbox.asked.style,
+        snapshot: live.opened.snapshot,
+        heartbeat_ms: millis(core.config.load().heartbeat),
+        retry_ms: live.opened.retry_ms,
+        limit: outbox.asked.limit,
+        duration_ms: live.opened.duration_ms,
+        max_age_ms: live.opened.max_age_ms,
+        patterns: &outbox.asked.patterns,
     }
 }
 
-/// The symbols that the table knows, and the names of those it does not.
-pub(crate) fn resolve(
-    core: &Core,
-    wanted: &[market::Symbol],
-    mut rejected: Vec<Rejected>,
-) -> (Vec<market::Symbol>, Vec<SymbolId>, Vec<Rejected>) {
-    let mut accepted = Vec::with_capacity(wanted.len());
-    let mut ids = Vec::with_capacity(wanted.len());
-    for symbol in wanted {
-        match core.table.find(symbol.as_str()) {
-            Some(id) => {
-                accepted.push(symbol.clone());
-                ids.push(id);
-            }
-            None => rejected.push((symbol.as_str().to_owned(), SymbolReason::Unknown)),
-        }
-    }
-    (accepted, ids, rejected)
-}
-
-/// The feeds whose venue stands in one of the symbols.
-fn feeds_behind(core: &Core, symbols: &[SymbolId]) -> Vec<FeedId> {
-    let venues: std::collections::HashSet<&str> =
-        symbols.iter().filter_map(|&id| core.table.symbol(id).venue()).collect();
-    core.table
-        .feeds()
-        .into_iter()
-        .filter(|(_, s)| venues.contains(s.info.venue.as_str()))
-        .map(|(id, _)| id)
-        .collect()
-}
-
-/// 128 random bits as hex: knowing it is what allows to change the stream later.
-fn stream_id(core: &Core) -> String {
-    format!("{:032x}", core.dice.roll(|rng| rng.random::<u128>()))
-}
-
-/// No room: said with status 200 and a clean end, because an EventSource gives up for ever on 429 and 503.
-fn refused(core: &Core, reason: &str, request: &StreamRequest) -> Response {
+/// No room now. An EventSource is told inside a stream, because it gives up for ever on 429 and 503; everybody else by
+/// the status.
+fn refused(core: &Core, reason: &str, style: Style, accept: Option<&str>) -> Response {
     core.metrics.streams_refused.inc();
-    let retry_ms = core.dice.within(REFUSED_RETRY_MS);
+    let retry_ms = refused_retry_ms(core);
+    if style.format != Format::Sse || !negotiate::needs_refusal_in_band(accept) {
+        return unavailable(reason, retry_ms);
+    }
     let mut out = Vec::new();
-    let (style, wanted) = (request.style(Format::Sse), request.settings.fields);
-    encode::head(&mut out, style, retry_ms, wanted, &[]);
-    encode::refused(&mut out, style, reason, retry_ms, wanted);
-    event_stream(out.into_response())
+    encode::head(&mut out, style, retry_ms, FieldSet::EMPTY, &[]);
+    encode::refused(&mut out, style, reason, retry_ms, FieldSet::EMPTY);
+    stream_response(out.into_response(), style.format)
 }
 
-fn event_stream(mut response: Response) -> Response {
+/// 503 with the time to wait.
+pub(crate) fn unavailable(reason: &str, retry_ms: u64) -> Response {
+    let detail = match reason {
+        "draining" => "the server is shutting down",
+        _ => "the server has as many streams as it may have",
+    };
+    let seconds = retry_ms.div_ceil(1_000);
+    let mut response = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        .fix(format!("come back in {seconds} s"))
+        .reply();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// What a client that finds no room waits, in milliseconds.
+pub(crate) fn refused_retry_ms(core: &Core) -> u64 {
+    core.dice.within(REFUSED_RETRY_MS)
+}
+
+fn stream_response(mut response: Response, format: Format) -> Response {
     let headers: &mut HeaderMap = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    vary_accept(response)
+    response
 }
 
 fn vary_accept(mut response: Response) -> Response {

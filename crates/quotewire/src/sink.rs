@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use edge::Notifier;
 use feed::{Outcome, Sink, SymbolRef};
-use market::{Clock, Micros, Reason, Status, Symbol, Update};
+use market::{Clock, Field, FieldSet, Micros, Reason, Status, Symbol, Update};
 use table::{Applied, FeedId, SymbolId, Table, Writer};
 
 /// What time a change is published at.
@@ -84,9 +84,12 @@ impl TableSink {
         }
     }
 
-    fn notify(&self) {
-        if let Some(notifier) = &self.notifier {
-            notifier.changed();
+    /// Sets a symbol's status and tells the edge.
+    fn set_status(&mut self, id: SymbolId, status: Status, reason: Reason, now: Micros) {
+        if let Some(seq) = self.writer.set_status(id, status, reason, now)
+            && let Some(notifier) = &self.notifier
+        {
+            notifier.published(id, seq, FieldSet::EMPTY.with(Field::Status));
         }
     }
 }
@@ -111,8 +114,7 @@ impl Sink for TableSink {
         self.refs.insert(id, known);
         // Nothing is live until its feed says so: until then a client sees that we are waiting.
         if self.table.read(id).status == Status::Unknown {
-            self.writer.set_status(id, Status::Connecting, Reason::NotConnected, self.now());
-            self.notify();
+            self.set_status(id, Status::Connecting, Reason::NotConnected, self.now());
         }
         Some(known)
     }
@@ -125,8 +127,10 @@ impl Sink for TableSink {
         let applied = self.writer.apply(id, update, self.now());
         self.at_work = false;
         match applied {
-            Applied::Changed { .. } => {
-                self.notify();
+            Applied::Changed { seq, fields } => {
+                if let Some(notifier) = &self.notifier {
+                    notifier.published(id, seq, fields);
+                }
                 Outcome::Changed
             }
             Applied::Unchanged => Outcome::Unchanged,
@@ -142,11 +146,14 @@ impl Sink for TableSink {
                 // What was never heard of stays so. A halt is not covered by a lost connection, which the table sees to,
                 // but it must know that the venue's sequences may start anew.
                 if !matches!(self.table.read(id).status, Status::Unknown | Status::Connecting) {
-                    self.writer.set_status(id, status, reason, now);
+                    self.set_status(id, status, reason, now);
                 }
             }
         }
-        self.writer.set_feed_status(self.feed, status, reason, now);
-        self.notify();
+        if let Some(seq) = self.writer.set_feed_status(self.feed, status, reason, now)
+            && let Some(notifier) = &self.notifier
+        {
+            notifier.feed_changed(seq);
+        }
     }
 }

@@ -12,7 +12,7 @@ async fn quotes_are_answered_as_json() {
     edge.quote(BTC, "1.10", "2");
     let answer = edge.get("/v1/quotes?symbols=test:btc-usd,TEST:NOPE", &[]).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("cache-control"), Some("no-cache"), "kept, and asked about every time");
     let json = answer.json();
     assert_eq!(json["id"], "abc-1");
     assert_eq!((&json["quotes"][0]["symbol"], &json["quotes"][0]["bid"]), (&BTC.into(), &"1.10".into()));
@@ -90,9 +90,22 @@ async fn a_stream_is_given_to_those_who_take_one() {
 #[tokio::test]
 async fn other_methods_and_paths_are_problems() {
     let edge = Running::start(Config::default()).await;
-    for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        let answer = edge.ask(method, "/v1/stream?symbols=A:A", &[("Content-Length", "0")]).await;
-        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, OPTIONS")), "{method}");
+    let read = "GET, HEAD, OPTIONS";
+    let stream = "GET, HEAD, POST, OPTIONS";
+    let live = "GET, HEAD, PATCH, DELETE, OPTIONS";
+    for (target, allowed, methods) in [
+        ("/v1/stream?symbols=A:A", stream, ["PUT", "DELETE", "PATCH"]),
+        ("/v1/streams/00000000000000000000000000000000", live, ["POST", "PUT", "TRACE"]),
+        ("/v1/quotes?symbols=A:A", read, ["POST", "PUT", "DELETE"]),
+        ("/v1/symbols", read, ["POST", "PUT", "PATCH"]),
+        ("/", read, ["POST", "PUT", "DELETE"]),
+    ] {
+        for method in methods {
+            let answer = edge.ask(method, target, &[("Content-Length", "0")]).await;
+            assert_eq!((answer.status, answer.header("allow")), (405, Some(allowed)), "{method} {target}");
+        }
+        let answer = edge.ask("OPTIONS", target, &[]).await;
+        assert_eq!((answer.status, answer.header("allow")), (204, Some(allowed)), "{target}");
     }
     for target in ["/v2/stream", "/v1/", "/v1/stream/x", "/../etc/passwd", "/app.js/x", "/%2e%2e/x"] {
         assert_eq!(edge.get(target, &[]).await.status, 404, "{target}");

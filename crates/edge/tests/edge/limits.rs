@@ -102,13 +102,21 @@ async fn one_stream_too_many_is_refused_in_words_that_event_source_understands()
         client.next("hello").await;
         open.push(client);
     }
-    let refused = edge.get("/v1/stream?symbols=TEST:BTC-USD", &[]).await;
+    let target = "/v1/stream?symbols=TEST:BTC-USD";
+    let refused = edge.get(target, &[("Accept", "text/event-stream")]).await;
     assert_eq!(refused.status, 200, "an EventSource gives up for ever on anything else");
     assert!(
         refused.body.contains("event: refused\ndata: {\"type\":\"refused\",\"reason\":\"too_many_streams\"")
     );
     assert!(refused.body.contains("retry: "));
-    assert_eq!(edge.metric("quotewire_edge_streams_refused_total"), 1.0);
+    // Who can read a status gets one.
+    for accept in ["text/event-stream, application/problem+json", "application/x-ndjson", "*/*"] {
+        let refused = edge.get(target, &[("Accept", accept)]).await;
+        let wait = refused.header("retry-after").unwrap().parse::<u64>().unwrap();
+        assert_eq!((refused.status, &refused.json()["status"]), (503, &503.into()), "{accept}");
+        assert!((15..=60).contains(&wait));
+    }
+    assert_eq!(edge.metric("quotewire_edge_streams_refused_total"), 4.0);
     open.pop();
     edge.until("a place is free", |e| e.metric("quotewire_edge_streams_open") == 1.0).await;
     edge.stream("symbols=TEST:BTC-USD", &[]).await.next("hello").await;

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod control;
 mod drain;
+mod formats;
 mod http;
 mod limits;
+mod modes;
+mod polls;
 mod resume;
 mod spec;
 mod stream;

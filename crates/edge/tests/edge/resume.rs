@@ -5,7 +5,7 @@ use market::{Field, Micros, Source, Update};
 use wire::View;
 
 use crate::stream::assert_view_equals;
-use crate::support::{BTC, ETH, Running, number};
+use crate::support::{BTC, ETH, Running, number, publish};
 
 #[tokio::test]
 async fn only_what_changed_after_the_id_is_told_again_and_in_full() {
@@ -79,8 +79,7 @@ async fn a_cut_after_any_event_loses_nothing() {
         for n in 0..4_000_u32 {
             let mut update = Update::new(Source::Direct, Micros(1));
             update.tell_side(Field::Bid, number(&n.to_string()), number("1"));
-            second.apply(btc, &update, Micros(2));
-            notifier.changed();
+            publish(&notifier, btc, second.apply(btc, &update, Micros(2)));
             std::thread::yield_now();
         }
         drop(table);

@@ -7,7 +7,7 @@ use market::{Field, FieldSet, Micros, Quote, Reason, Source, Status, Symbol, Upd
 use tokio::io::AsyncWriteExt;
 use wire::View;
 
-use crate::support::{BTC, Client, ETH, Running, number};
+use crate::support::{BTC, Client, ETH, Running, number, publish};
 
 #[tokio::test]
 async fn hello_then_snapshots_then_changed_fields() {
@@ -93,8 +93,7 @@ async fn promise_2_after_quiet_every_view_equals_the_table() {
     let other = std::thread::spawn(move || {
         for n in 0..20_000_u32 {
             let id = table.find(&names[100 + (n as usize * 7) % 100]).unwrap();
-            second.apply(id, &top(n), Micros(5));
-            notifier.changed();
+            publish(&notifier, id, second.apply(id, &top(n), Micros(5)));
         }
     });
     for n in 0..20_000_u32 {
@@ -150,15 +149,15 @@ async fn promise_2_a_change_that_took_its_time_is_told_all_the_same() {
     update.tell_side(Field::Bid, number("7"), number("1"));
     let mut writer = edge.table.writer().unwrap();
     let writing = std::thread::spawn(move || {
-        writer.apply_with(btc, &update, Micros(2_000), || {
+        let applied = writer.apply_with(btc, &update, Micros(2_000), || {
             // In mid-write: the number is taken, the quote is the old one. Now somebody else wakes the hub.
-            notifier.changed();
+            notifier.feed_changed(0);
             let start = std::time::Instant::now();
             while looks() <= seen && start.elapsed() < crate::support::PATIENCE {
                 std::thread::yield_now();
             }
         });
-        notifier.changed();
+        publish(&notifier, btc, applied);
     });
     writing.join().unwrap();
     edge.until("the hub has looked after the publication", |e| {
@@ -206,8 +205,8 @@ async fn the_state_of_a_feed_is_told_to_the_streams_behind_it() {
     let mut edge = Running::start(Config::default()).await;
     let mut client = edge.stream("symbols=TEST:BTC-USD", &[]).await;
     client.next("snapshot").await;
-    edge.writer.set_feed_status(edge.feed, Status::Stale, Reason::Disconnected, Micros(9));
-    edge.notifier.changed();
+    let seq = edge.writer.set_feed_status(edge.feed, Status::Stale, Reason::Disconnected, Micros(9));
+    edge.notifier.feed_changed(seq.unwrap());
     let status = client.next("status").await;
     assert_eq!((&status["feed"], &status["status"]), (&"test".into(), &"stale".into()));
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge::{Config, Edge, Notifier};
-use market::{Decimal, Field, Micros, Price, RealClock, Reason, Source, Status, Symbol, Update};
+use market::{Decimal, Field, FieldSet, Micros, Price, RealClock, Reason, Source, Status, Symbol, Update};
 use prometheus::Registry;
-use table::{FeedId, FeedInfo, FeedMode, SymbolId, Table, Writer};
+use table::{Applied, FeedId, FeedInfo, FeedMode, SymbolId, Table, Writer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -75,14 +75,15 @@ impl Running {
     }
 
     pub(crate) fn apply(&mut self, id: SymbolId, update: &Update) {
-        self.writer.apply(id, update, Micros(2_000));
-        self.notifier.changed();
+        let applied = self.writer.apply(id, update, Micros(2_000));
+        publish(&self.notifier, id, applied);
     }
 
     pub(crate) fn status(&mut self, symbol: &str, status: Status, reason: Reason) {
         let id = self.id(symbol);
-        self.writer.set_status(id, status, reason, Micros(3_000));
-        self.notifier.changed();
+        if let Some(seq) = self.writer.set_status(id, status, reason, Micros(3_000)) {
+            self.notifier.published(id, seq, FieldSet::EMPTY.with(Field::Status));
+        }
     }
 
     /// The value of a series, added up over its labels.
@@ -128,6 +129,13 @@ impl Running {
         client.answer().await
     }
 
+    /// Sends a JSON body.
+    pub(crate) async fn send(&self, method: &str, target: &str, body: &str) -> Answer {
+        let mut client = Client::connect(self.addr).await;
+        client.send_json(method, target, body).await;
+        client.answer().await
+    }
+
     /// Opens a stream and reads its head; fails unless it is one.
     pub(crate) async fn stream(&self, query: &str, headers: &[(&str, &str)]) -> Client {
         let mut client = Client::connect(self.addr).await;
@@ -135,6 +143,13 @@ impl Running {
         let (status, _) = client.head().await;
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&client.bytes));
         client
+    }
+}
+
+/// Tells the edge of a change, as a feed's sink does.
+pub(crate) fn publish(notifier: &Notifier, id: SymbolId, applied: Applied) {
+    if let Applied::Changed { seq, fields } = applied {
+        notifier.published(id, seq, fields);
     }
 }
 
@@ -203,6 +218,25 @@ impl Client {
         self.socket.write_all(text.as_bytes()).await.unwrap();
     }
 
+    pub(crate) async fn send_json(&mut self, method: &str, target: &str, body: &str) {
+        let length = body.len().to_string();
+        self.send(method, target, &[("Content-Type", "application/json"), ("Content-Length", &length)]).await;
+        self.socket.write_all(body.as_bytes()).await.unwrap();
+    }
+
+    /// The next line of the body, for streams that are not server-sent events; `None` at a clean end.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.body.iter().position(|&b| b == b'\n') {
+                let line: Vec<u8> = self.body.drain(..=end).take(end).collect();
+                return Some(String::from_utf8(line).unwrap());
+            }
+            if self.ended || !self.chunk().await {
+                return None;
+            }
+        }
+    }
+
     /// Reads more; false at the end of the connection.
     async fn more(&mut self) -> bool {
         let mut buffer = [0; 4 << 10];
@@ -233,7 +267,7 @@ impl Client {
         (status, headers)
     }
 
-    async fn answer(mut self) -> Answer {
+    pub(crate) async fn answer(mut self) -> Answer {
         let (status, headers) = self.head().await;
         let length = headers.iter().find(|(n, _)| n == "content-length").map(|(_, v)| v.parse().unwrap());
         let length: usize = length.unwrap_or(0);

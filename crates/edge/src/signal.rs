@@ -1,0 +1,129 @@
+//! How writers tell the edge that the table has changed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use market::{Field, FieldSet};
+use parking_lot::Mutex;
+use table::{SymbolId, Table};
+use tokio::sync::Notify;
+
+use crate::ring::Ring;
+
+/// The hub has not looked since the last change.
+const PENDING: u8 = 1;
+/// Some stream follows the ring.
+const WATCHED: u8 = 2;
+/// How long the ring is kept filled after the last stream that followed it has gone, so that a client that comes back can be
+/// told how much it has lost: longer than any `retry` that a running server sends.
+const LINGER: Duration = Duration::from_secs(120);
+
+/// Tells the edge what was published. Cheap to clone; one read-modify-write a call while nobody follows the ring.
+#[derive(Clone, Debug)]
+pub struct Notifier(pub(crate) Arc<Signal>);
+
+impl Notifier {
+    /// A change of a symbol stands in the table: its number and the fields that changed with it. To be called by the
+    /// writer, after the change and before its next one.
+    pub fn published(&self, id: SymbolId, seq: u64, fields: FieldSet) {
+        if fields.contains(Field::Status) {
+            self.0.status_seq.fetch_max(seq, Ordering::AcqRel);
+        }
+        self.0.publish(Some((id, fields)));
+    }
+
+    /// The state of a feed has changed, with that number.
+    pub fn feed_changed(&self, seq: u64) {
+        self.0.status_seq.fetch_max(seq, Ordering::AcqRel);
+        self.0.publish(None);
+    }
+}
+
+/// What writers and the hub share.
+///
+/// `state` is only ever read and modified in one operation, by writers after a change and by readers before a look, so
+/// either a reader's look comes after the writer's change, or the writer sees what the reader asked for and acts on it.
+#[derive(Debug)]
+pub(crate) struct Signal {
+    table: Arc<Table>,
+    state: AtomicU8,
+    changed: Notify,
+    /// The highest number of a change of status. Streams whose rate holds them back are still told of those at once.
+    status_seq: AtomicU64,
+    pub(crate) ring: Ring,
+    watchers: Mutex<Watchers>,
+}
+
+#[derive(Debug, Default)]
+struct Watchers {
+    count: usize,
+    idle_since: Option<Duration>,
+}
+
+impl Signal {
+    pub(crate) fn new(table: Arc<Table>, changes: usize) -> Signal {
+        Signal {
+            ring: Ring::new(changes, table.capacity()),
+            table,
+            state: AtomicU8::new(0),
+            changed: Notify::new(),
+            status_seq: AtomicU64::new(0),
+            watchers: Mutex::default(),
+        }
+    }
+
+    fn publish(&self, change: Option<(SymbolId, FieldSet)>) {
+        let mut before = self.state.fetch_or(PENDING, Ordering::AcqRel);
+        if let Some((id, fields)) = change.filter(|_| before & WATCHED != 0) {
+            self.ring.push(id, fields, &self.table.read(id));
+            // The hub may have looked in between, when the ring did not have it yet.
+            before &= self.state.fetch_or(PENDING, Ordering::AcqRel);
+        }
+        if before & PENDING == 0 {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits for a change. Cancel-safe.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The hub is about to look.
+    pub(crate) fn take(&self) {
+        self.state.fetch_and(!PENDING, Ordering::AcqRel);
+    }
+
+    pub(crate) fn status_seq(&self) -> u64 {
+        self.status_seq.load(Ordering::Acquire)
+    }
+
+    /// Has the ring filled from now on: every change that is not in the table yet will be in it.
+    pub(crate) fn watch(&self) {
+        let mut watchers = self.watchers.lock();
+        watchers.count += 1;
+        watchers.idle_since = None;
+        if self.state.fetch_or(WATCHED, Ordering::AcqRel) & WATCHED == 0 {
+            // A number above this one is taken after the flag was set, so its writer sees the flag.
+            self.ring.starts_after(self.table.last_seq());
+        }
+    }
+
+    pub(crate) fn unwatch(&self, now: Duration) {
+        let mut watchers = self.watchers.lock();
+        watchers.count = watchers.count.saturating_sub(1);
+        if watchers.count == 0 {
+            watchers.idle_since = Some(now);
+        }
+    }
+
+    /// Stops filling the ring when nobody has followed it for a while.
+    pub(crate) fn keep_house(&self, now: Duration) {
+        let mut watchers = self.watchers.lock();
+        if watchers.idle_since.is_some_and(|since| now.saturating_sub(since) >= LINGER) {
+            watchers.idle_since = None;
+            self.state.fetch_and(!WATCHED, Ordering::AcqRel);
+        }
+    }
+}
