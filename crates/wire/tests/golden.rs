@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use market::{Field, FieldSet, Micros, Price, Quote, Reason, Side, Status, Symbol};
 use wire::encode::{self, Effective, FeedState, Hello};
 use wire::{
-    Event, EventId, EventName, Format, Numbers, Parser, ResetReason, Settings, Style, SymbolReason, Times,
-    View,
+    Event, EventId, EventName, Format, Mode, Numbers, Parser, Pattern, Rate, ResetReason, Settings, Style,
+    SymbolReason, Times, View,
 };
 
 const EPOCH: u64 = 0x0199_3e0f_4a2c;
@@ -220,6 +220,125 @@ fn quotes() -> Vec<u8> {
     out
 }
 
+/// A stream with every setting there is, in the form that differs most from the usual one.
+fn all_settings() -> Settings {
+    Settings {
+        fields: [Field::Bid, Field::Ask, Field::Last, Field::LastSide, Field::TsPub].into_iter().collect(),
+        mode: Mode::Every,
+        max_rate: Rate::parse("2.50"),
+        symbol_rates: vec![(btc(), Rate::parse("10").unwrap())],
+        align: true,
+        priority: vec![btc()],
+        max_kbps: Some(256),
+    }
+}
+
+fn effective<'a>(settings: &'a Settings, style: Style, patterns: &'a [Pattern]) -> Effective<'a> {
+    Effective {
+        settings,
+        style,
+        snapshot: true,
+        heartbeat_ms: 10_000,
+        retry_ms: 2_417,
+        limit: Some(1_000),
+        duration_ms: Some(300_000),
+        max_age_ms: Some(86_400_000),
+        patterns,
+    }
+}
+
+fn ndjson() -> Vec<u8> {
+    let style = Style { format: Format::Ndjson, named: true, numbers: Numbers::Json, times: Times::Iso };
+    let settings = all_settings();
+    let wanted = settings.fields;
+    let patterns = [Pattern::parse("COINBASE:*").unwrap()];
+    let hello = Hello {
+        stream: "9f86d081884c7d659a2feaa0c55ad015".to_owned(),
+        epoch: EPOCH,
+        server_time: Micros(NOW),
+        accepted: &[btc()],
+        rejected: &[("COINBASE:*".to_owned(), SymbolReason::LimitReached)],
+        effective: effective(&settings, style, &patterns),
+        symbols_max: 10_000,
+        feeds: Vec::new(),
+    };
+    let mut out = Vec::new();
+    encode::head(&mut out, style, 2_417, wanted, hello.rejected);
+    encode::hello(&mut out, style, &hello);
+    rest(&mut out, style, wanted);
+    out
+}
+
+/// One event of every other kind.
+fn rest(out: &mut Vec<u8>, style: Style, wanted: FieldSet) {
+    encode::id_line(out, style, id(8_120));
+    encode::snapshot(out, style, &btc(), &full(), wanted);
+    let mut moved = full();
+    moved.seq = 8_131;
+    moved.values.set_number(Field::Bid, Some(Price::parse("61685.50").unwrap().decimal()));
+    moved.values.set_number(Field::Ask, None);
+    let changed = FieldSet::EMPTY.with(Field::Bid).with(Field::Ask);
+    encode::id_line(out, style, id(8_131));
+    encode::quote(out, style, &btc(), &moved, changed, wanted, 2);
+    moved.seq = 8_201;
+    (moved.status, moved.reason) = (Status::Stale, Reason::Silence);
+    encode::id_line(out, style, id(8_201));
+    encode::symbol_status(out, style, &btc(), &moved, wanted);
+    encode::id_line(out, style, id(8_201));
+    encode::lagged(out, style, None, &[btc()], wanted);
+    encode::heartbeat(out, style, Micros(NOW + 10_000_000), 8_344, 310, wanted);
+    encode::id_line(out, style, id(0));
+    encode::reset(out, style, ResetReason::UnknownEpoch.name(), wanted);
+    encode::goodbye(out, style, "drain", 2_417, wanted);
+}
+
+fn csv() -> Vec<u8> {
+    let style = Style { format: Format::Csv, named: true, numbers: Numbers::String, times: Times::Us };
+    let wanted = all_settings().fields;
+    let rejected = [("A, or \"B\"".to_owned(), SymbolReason::BadCharacter)];
+    let mut out = Vec::new();
+    encode::head(&mut out, style, 2_417, wanted, &rejected);
+    rest(&mut out, style, wanted);
+    out
+}
+
+fn state() -> Vec<u8> {
+    let settings = all_settings();
+    let patterns = [Pattern::parse("COINBASE:*").unwrap()];
+    let rejected = [("COINBASE:BTC-UDS".to_owned(), SymbolReason::Unknown)];
+    let mut out = Vec::new();
+    let now = effective(&settings, SSE, &patterns);
+    encode::state(&mut out, "9f86d081884c7d659a2feaa0c55ad015", &[btc()], &rejected, &now);
+    out.push(b'\n');
+    out
+}
+
+fn quotes_reset() -> Vec<u8> {
+    let style = Style { numbers: Numbers::Json, times: Times::Ns, ..SSE };
+    let mut out = Vec::new();
+    encode::quotes_open(&mut out, style, id(8_344), Micros(NOW), Some(ResetReason::FutureSeq.name()));
+    let wanted = [Field::Bid, Field::TsPub].into_iter().collect();
+    encode::quote_object(&mut out, style, &btc(), &full(), wanted, None);
+    encode::quotes_close(&mut out, &[]);
+    out.push(b'\n');
+    out
+}
+
+fn quote_lines(format: Format) -> Vec<u8> {
+    let style = Style { format, ..SSE };
+    let wanted = [Field::Bid, Field::Ask, Field::TsPub].into_iter().collect();
+    let mut out = Vec::new();
+    if format == Format::Csv {
+        encode::csv_header(&mut out, wanted);
+    }
+    encode::quote_line(&mut out, style, &btc(), &full(), wanted, Some(1_200));
+    let rejected = [("COINBASE:BTC-UDS".to_owned(), SymbolReason::Unknown)];
+    if format == Format::Csv {
+        encode::rejected_lines(&mut out, style, wanted, &rejected);
+    }
+    out
+}
+
 fn encoded() -> BTreeMap<&'static str, Vec<u8>> {
     BTreeMap::from([
         ("start.sse", start()),
@@ -232,6 +351,11 @@ fn encoded() -> BTreeMap<&'static str, Vec<u8>> {
         ("lagged.sse", lagged()),
         ("unnamed.sse", unnamed()),
         ("quotes.json", quotes()),
+        ("stream.ndjson", ndjson()),
+        ("stream.csv", csv()),
+        ("quotes-reset.json", quotes_reset()),
+        ("quotes.ndjson", quote_lines(Format::Ndjson)),
+        ("quotes.csv", quote_lines(Format::Csv)),
     ])
 }
 
@@ -251,7 +375,7 @@ fn blocks(document: &str) -> BTreeMap<String, String> {
             }
             (Some(_), Some(_)) => {
                 let (name, text) = open.take().unwrap();
-                if !name.is_empty() {
+                if !name.is_empty() && name != "run" {
                     assert!(blocks.insert(name.clone(), text).is_none(), "{name} stands twice");
                 }
             }
@@ -283,7 +407,8 @@ fn the_encoder_writes_the_golden_files() {
 fn the_protocols_examples_are_the_golden_files() {
     let document =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("PROTOCOL.md")).unwrap();
-    let blocks = blocks(&document);
+    let mut blocks = blocks(&document);
+    assert_eq!(blocks.remove("state").as_deref(), std::str::from_utf8(&state()).ok());
     let files: BTreeMap<String, String> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| {
@@ -334,4 +459,35 @@ fn a_reader_of_the_examples_ends_with_the_quote_they_tell() {
     assert_eq!((belief.seq, belief.status.status), (8_230, Status::Live));
     assert_eq!(events.last().unwrap().id, id(8_230).to_string(), "a heartbeat leaves the id alone");
     assert_eq!(view.feed("coinbase").unwrap().status, Status::Stale);
+}
+
+#[test]
+fn a_reader_of_the_ndjson_example_gets_every_setting() {
+    let text = String::from_utf8(ndjson()).unwrap();
+    let events: Vec<_> = text.lines().map(|line| Event::parse_line(line, Times::Us).unwrap()).collect();
+    let Event::Hello(hello) = &events[0].1 else { panic!("no hello") };
+    let now = &hello.effective;
+    assert_eq!(hello.server_time, NOW);
+    assert_eq!((now.mode.as_str(), now.format.as_str(), now.numbers.as_str()), ("every", "ndjson", "json"));
+    assert_eq!(
+        (now.max_rate, now.symbol_rates["COINBASE:BTC-USD"]),
+        (Rate::parse("2.5"), Rate::parse("10").unwrap())
+    );
+    assert_eq!(
+        (now.max_kbps, now.limit, now.duration_ms, now.max_age_ms),
+        (Some(256), Some(1_000), Some(300_000), Some(86_400_000))
+    );
+    assert_eq!(
+        (&now.patterns[0], &now.priority[0], now.align),
+        (&"COINBASE:*".to_owned(), &btc().to_string(), true)
+    );
+    let ids: Vec<_> = events.iter().map(|(id, _)| id.as_deref()).collect();
+    assert_eq!(ids[1], Some("1993e0f4a2c-8120"));
+    assert_eq!((ids[0], ids[5], ids[7]), (None, None, None), "hello, heartbeat and goodbye have none");
+    let mut view = View::new();
+    events[..5].iter().for_each(|(_, event)| view.apply(event).unwrap());
+    let belief = view.get(&btc()).unwrap();
+    assert_eq!(belief.figures.get(Field::Bid).unwrap().to_string(), "61685.50");
+    assert_eq!((belief.figures.get(Field::Ask), belief.status.status), (None, Status::Stale));
+    assert_eq!(belief.ts_pub, Some(Micros(NOW - 1_150)));
 }

@@ -215,7 +215,7 @@ fn effective() -> Value {
     object(
         "The settings in force, whatever was asked for.",
         &[
-            ("mode", json!({"type": "string", "enum": modes(), "description": "What is merged."})),
+            ("mode", word(&Mode::ALL.map(Mode::name), "What is merged.")),
             (
                 "fields",
                 list(

@@ -4,11 +4,12 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use market::{Decimal, Field, FieldSet, Micros, Quote, Reason, Side, Status, Symbol};
-use wire::{Event, EventId, EventName, Parser, encode};
+use wire::{Event, EventId, EventName, Format, Numbers, Parser, Style, Times, encode};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    named: bool,
+    /// What makes a [`Style`].
+    style: (u8, bool, u8, u8),
     epoch: u64,
     events: Vec<Sample>,
 }
@@ -21,6 +22,16 @@ enum Sample {
     Reset { reason: String },
     Goodbye { reason: String, retry_ms: u64 },
     Heartbeat { time: i64, seq: u64, lag_us: u64 },
+    Lagged { missed: Option<u64>, symbol: String },
+}
+
+fn style((format, named, numbers, times): (u8, bool, u8, u8)) -> Style {
+    Style {
+        format: Format::ALL[usize::from(format) % Format::ALL.len()],
+        named,
+        numbers: Numbers::ALL[usize::from(numbers) % Numbers::ALL.len()],
+        times: Times::ALL[usize::from(times) % Times::ALL.len()],
+    }
 }
 
 #[derive(Arbitrary, Debug)]
@@ -63,6 +74,8 @@ fn symbol(text: &str) -> Symbol {
 }
 
 fuzz_target!(|input: Input| {
+    let style = style(input.style);
+    let all = FieldSet::ALL;
     let mut out = Vec::new();
     let mut names = Vec::new();
     for (seq, sample) in (0..).zip(&input.events) {
@@ -73,15 +86,19 @@ fuzz_target!(|input: Input| {
             Sample::Reset { .. } => EventName::Reset,
             Sample::Goodbye { .. } => EventName::Goodbye,
             Sample::Heartbeat { .. } => EventName::Heartbeat,
+            Sample::Lagged { .. } => EventName::Lagged,
         };
+        if name == EventName::Status && !style.tells_feeds() {
+            continue;
+        }
         names.push(name);
         if name.has_id() {
-            encode::id_line(&mut out, EventId { epoch: input.epoch, seq });
+            encode::id_line(&mut out, style, EventId { epoch: input.epoch, seq });
         }
         match sample {
             Sample::Quote { symbol: text, quote, changed, wanted, merged } => encode::quote(
                 &mut out,
-                input.named,
+                style,
                 &symbol(text),
                 &quote.quote(),
                 FieldSet::from_bits(*changed),
@@ -89,32 +106,56 @@ fuzz_target!(|input: Input| {
                 *merged,
             ),
             Sample::Snapshot { symbol: text, quote, wanted } => {
-                encode::snapshot(&mut out, input.named, &symbol(text), &quote.quote(), FieldSet::from_bits(*wanted));
+                encode::snapshot(&mut out, style, &symbol(text), &quote.quote(), FieldSet::from_bits(*wanted));
             }
             Sample::Feed { feed, seq, status, reason, since } => encode::feed_status(
                 &mut out,
-                input.named,
+                style,
                 feed,
                 *seq,
                 Status::from_u8(*status),
                 Micros(*since),
                 Reason::from_u8(*reason),
             ),
-            Sample::Reset { reason } => encode::reset(&mut out, input.named, reason),
-            Sample::Goodbye { reason, retry_ms } => encode::goodbye(&mut out, input.named, reason, *retry_ms),
+            Sample::Reset { reason } => encode::reset(&mut out, style, reason, all),
+            Sample::Goodbye { reason, retry_ms } => encode::goodbye(&mut out, style, reason, *retry_ms, all),
             Sample::Heartbeat { time, seq, lag_us } => {
-                encode::heartbeat(&mut out, input.named, Micros(*time), *seq, *lag_us);
+                encode::heartbeat(&mut out, style, Micros(*time), *seq, *lag_us, all);
+            }
+            Sample::Lagged { missed, symbol: text } => {
+                encode::lagged(&mut out, style, *missed, [&symbol(text)], all);
+            }
+        }
+    }
+    let text = std::str::from_utf8(&out).expect("UTF-8");
+    let mut read = Vec::new();
+    match style.format {
+        // The tests read it with an independent reader; here it only must come to its end.
+        Format::Csv => return,
+        Format::Ndjson => {
+            assert_eq!(text.lines().count(), names.len());
+            for (line, name) in text.lines().zip(&names) {
+                let (id, event) = Event::parse_line(line, style.times).expect("an event");
+                assert_eq!(id.is_some(), name.has_id());
+                assert!(id.is_none_or(|id| EventId::parse(&id).is_ok()));
+                read.push(event);
+            }
+        }
+        Format::Sse => {
+            let mut events = Vec::new();
+            Parser::default().push(&out, &mut events).expect("short events");
+            assert_eq!(events.len(), names.len());
+            for (raw, name) in events.iter().zip(&names) {
+                assert_eq!(raw.event, if style.named { name.name() } else { "message" });
+                assert!(raw.id.is_empty() || EventId::parse(&raw.id).is_ok());
+                read.push(Event::parse_with(&raw.data, style.times).expect("an event"));
             }
         }
     }
     assert!(out.iter().all(|b| *b >= 0x20 || *b == b'\n'));
-    let mut events = Vec::new();
-    Parser::default().push(&out, &mut events).expect("short events");
-    assert_eq!(events.len(), names.len());
-    for ((raw, name), sample) in events.iter().zip(&names).zip(&input.events) {
-        assert_eq!(raw.event, if input.named { name.name() } else { "message" });
-        assert!(raw.id.is_empty() || EventId::parse(&raw.id).is_ok());
-        match (Event::parse(&raw.data).expect("an event"), sample) {
+    for (event, sample) in read.into_iter().zip(&input.events) {
+        match (event, sample) {
+            (Event::Lagged(read), Sample::Lagged { missed, .. }) => assert_eq!(read.missed, *missed),
             (Event::Reset(read), Sample::Reset { reason }) => assert_eq!(read, *reason),
             (Event::Goodbye(read), Sample::Goodbye { reason, retry_ms }) => {
                 assert_eq!((&read.reason, read.retry_ms), (reason, *retry_ms));

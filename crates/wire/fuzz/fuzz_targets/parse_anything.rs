@@ -2,7 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::{Event, EventId, Parser, QuotesRequest, RequestLimits, StreamRequest, SymbolsRequest, View};
+use wire::{
+    Change, Event, EventId, Parser, QuotesRequest, RequestLimits, Settings, StreamRequest, SymbolsRequest, Times, View,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut whole = Vec::new();
@@ -29,7 +31,18 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let limits = RequestLimits { symbols_max: 8, query_bytes_max: 1_024 };
     if let Ok(request) = StreamRequest::parse(&text, &limits) {
-        assert!((1..=8).contains(&(request.symbols.len() + request.rejected.len())));
+        let count = request.symbols.len() + request.patterns.len() + request.rejected.len();
+        assert!((1..=8).contains(&count));
+    }
+    if let Ok(request) = StreamRequest::parse_json(bytes, &limits) {
+        let count = request.symbols.len() + request.patterns.len() + request.rejected.len();
+        assert!((1..=8).contains(&count));
+    }
+    if let Ok(change) = Change::parse_json(bytes, &limits) {
+        let _ = change.settings(&Settings::default());
+    }
+    for times in Times::ALL {
+        let _ = Event::parse_line(&text, times);
     }
     let _ = QuotesRequest::parse(&text, &limits);
     let _ = SymbolsRequest::parse(&text);
