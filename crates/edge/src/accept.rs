@@ -111,6 +111,8 @@ pub(crate) async fn serve<L: Listen, F>(
     let permits = Arc::new(Semaphore::new(context.limits.connections));
     let graceful = GracefulShutdown::new();
     let end = CancellationToken::new();
+    // Connections are tasks of their own: those that are left end with this future, however it ends.
+    let _ends_the_rest = end.clone().drop_guard();
     // Said once an episode: without file descriptors every try fails.
     let mut failing = false;
     loop {
@@ -155,7 +157,6 @@ pub(crate) async fn serve<L: Listen, F>(
     if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open after the grace period; ending them");
     }
-    end.cancel();
 }
 
 /// Errors of a connection that died in the queue; the listener is fine.

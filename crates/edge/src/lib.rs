@@ -216,6 +216,7 @@ impl Edge {
     pub async fn serve(&self, listener: impl Listen, stop: CancellationToken) {
         let core = &self.core;
         let hub_stop = CancellationToken::new();
+        let _stops = hub_stop.clone().drop_guard();
         let mut hub = tokio::spawn(Arc::clone(&core.hub).run(hub_stop.clone()));
         let context = Arc::new(accept::Context {
             limits: core.config.load().limits.clone(),

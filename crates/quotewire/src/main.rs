@@ -9,6 +9,8 @@ mod feeds;
 mod record;
 mod replay;
 mod serve;
+#[cfg(test)]
+mod simulation;
 mod sink;
 mod table_metrics;
 mod tail;

@@ -9,6 +9,7 @@
 //! | [`sink`] | [`sink::CollectingSink`]: keeps the latest of every symbol and a log |
 //! | [`contract`] | [`contract::check_decoder`]: what every decoder promises, checked over recorded frames |
 //! | [`naive`] | the simplest sink, and a played recording compared with what an independent reader made of it |
+//! | [`simulation`] | a world in memory and in virtual time, all of which follows from a seed |
 //! | [`slow`] | a raw HTTP client that reads as much as it is told and then stops |
 //!
 //! Tests wait for what they are after (`wait_...`), never for time: every such wait ends the test with a message that
@@ -29,6 +30,7 @@ pub mod contract;
 pub mod naive;
 pub mod recording;
 pub mod script;
+pub mod simulation;
 pub mod sink;
 pub mod slow;
 pub mod venue;
