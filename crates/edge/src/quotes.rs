@@ -145,6 +145,8 @@ fn list(
     }
     if format == AnswerFormat::Json {
         encode::quotes_close(&mut out, &resolved.rejected);
+    } else {
+        encode::rejected_lines(&mut out, style, request.fields, &resolved.rejected);
     }
     let mut response = bytes_reply(out, format.media_type());
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
