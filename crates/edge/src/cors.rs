@@ -54,6 +54,16 @@ impl Cors {
         Ok(Cors { origins: origins.to_vec(), credentials })
     }
 
+    /// The listed origins.
+    pub fn origins(&self) -> &[String] {
+        &self.origins
+    }
+
+    /// Whether cookies may come along.
+    pub fn credentials(&self) -> bool {
+        self.credentials
+    }
+
     /// Adds what the browser needs to hand our answer to a page of `origin`. `Vary: Origin` is always added, because
     /// the answer depends on it even when it is "no".
     pub fn apply(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {

@@ -66,7 +66,7 @@ pub(crate) enum Document {
     Asyncapi,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Serve {
     /// The configuration file (TOML).
     #[arg(long, short, env = "QUOTEWIRE_CONFIG", value_name = "FILE")]

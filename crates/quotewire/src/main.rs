@@ -7,6 +7,7 @@ mod docs;
 mod failure;
 mod feeds;
 mod record;
+mod reload;
 mod replay;
 mod serve;
 #[cfg(test)]

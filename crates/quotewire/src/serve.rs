@@ -18,24 +18,27 @@ use crate::cli;
 use crate::config::{self, Config, FeedConfig, FeedKind};
 use crate::failure::Failure;
 use crate::feeds::{self, Source};
+use crate::reload::Reload;
 use crate::sink::{PublishTime, TableSink};
 use crate::table_metrics::TableMetrics;
 
 /// Runs the command until a signal ends it.
 pub(crate) fn run(args: &cli::Serve) -> Result<(), Failure> {
-    let (config, sources) = settings(args)?;
+    let (mut config, sources) = settings(args)?;
+    let reload = Reload::new(args, &config);
+    config.feeds.clear();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the runtime cannot start: {error}")))?;
-    let served = runtime.block_on(serve(config, sources));
+    let served = runtime.block_on(serve(config, sources, reload));
     // Whatever still blocks (a catalogue on its way) is not waited for.
     runtime.shutdown_background();
     served
 }
 
-/// The configuration in force: the file, overridden by flags and environment, or the demo, or a synthetic market.
-fn settings(args: &cli::Serve) -> Result<(Config, Vec<Source>), Failure> {
+/// The file, overridden by flags and environment.
+pub(crate) fn configured(args: &cli::Serve) -> Result<Config, Failure> {
     let mut config = match &args.config {
         Some(path) => config::load(path)?,
         None => Config::default(),
@@ -46,12 +49,18 @@ fn settings(args: &cli::Serve) -> Result<(Config, Vec<Source>), Failure> {
     if let Some(listen) = args.admin_listen {
         config.admin_listen = listen;
     }
+    Ok(config)
+}
+
+/// The configuration in force, and where quotes come from: the feeds of the file, the demo, or a synthetic market.
+fn settings(args: &cli::Serve) -> Result<(Config, Vec<Source>), Failure> {
+    let config = configured(args)?;
     let sources = if args.sim {
         vec![Source::Configured(FeedConfig { name: "sim".to_owned(), kind: FeedKind::Sim(Box::default()) })]
     } else if args.config.is_none() {
         crate::demo::RECORDINGS.into_iter().map(Source::Demo).collect()
     } else {
-        std::mem::take(&mut config.feeds).into_iter().map(Source::Configured).collect()
+        config.feeds.iter().cloned().map(Source::Configured).collect()
     };
     Ok((config, sources))
 }
@@ -73,6 +82,7 @@ pub(crate) fn registry_for_docs() -> Result<Registry, Failure> {
     table.add_feed(info).map_err(|error| Failure::failed(error.to_string()))?;
     TableMetrics::register(&table, &registry).map_err(series)?;
     register_build(&registry).map_err(series)?;
+    Reload::new(&cli::Serve::default(), &Config::default()).register(&registry).map_err(series)?;
     Ok(registry)
 }
 
@@ -89,7 +99,7 @@ fn series(error: prometheus::Error) -> Failure {
     Failure::failed(format!("metrics: {error}"))
 }
 
-async fn serve(config: Config, sources: Vec<Source>) -> Result<(), Failure> {
+async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let registry = Registry::new();
     // The start time tells one life of the table from the next, across restarts and across machines.
@@ -102,6 +112,7 @@ async fn serve(config: Config, sources: Vec<Source>) -> Result<(), Failure> {
         Edge::new(config.edge, Arc::clone(&table), Arc::clone(&clock), registry.clone()).map_err(series)?;
     TableMetrics::register(&table, &registry).map_err(series)?;
     register_build(&registry).map_err(series)?;
+    reload.register(&registry).map_err(series)?;
     let metrics = feeds::Metrics::new(&registry).map_err(series)?;
 
     let listener = bind(config.listen, &limits)?;
@@ -138,6 +149,7 @@ async fn serve(config: Config, sources: Vec<Source>) -> Result<(), Failure> {
     let mut broken = None;
     tokio::select! {
         signal = signal() => tracing::info!(signal, "stopping: saying goodbye to clients"),
+        () = reload.on_signal(&edge, &*clock) => {}
         // The edge only ends when told to: this is a fault of our own, and it must not go unseen.
         fault = &mut public => ended = Some(fault),
         fault = first_fault(&mut tasks) => broken = Some(fault),

@@ -90,14 +90,20 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
         defaults.heartbeat,
         Duration::from_millis(100)..Duration::from_secs(10),
     )?;
+    let drain = duration(raw.server.drain, defaults.drain, Duration::ZERO..Duration::from_secs(600))?;
+    let max_stream_age = max_stream_age(raw.server.max_stream_age)?;
     let stall = duration(raw.limits.stall, limits.stall, Duration::from_secs(1)..Duration::from_secs(300))?;
     let edge = edge::Config {
         cors,
         heartbeat,
+        drain,
+        max_stream_age,
         limits: edge::Limits {
             connections: count(raw.limits.connections, limits.connections, 1..1_000_000)?,
             streams: count(raw.limits.streams, limits.streams, 1..1_000_000)?,
             symbols_per_stream: count(raw.limits.symbols_per_stream, limits.symbols_per_stream, 1..100_000)?,
+            body_bytes: count(raw.limits.body_bytes, limits.body_bytes, 1_024..16_777_216)?,
+            every_changes: count(raw.limits.every_changes, limits.every_changes, 16..1_048_576)?,
             head_bytes: count(raw.limits.head_bytes, limits.head_bytes, 8_192..65_536)?,
             head_timeout: duration(
                 raw.limits.head_timeout,
@@ -132,6 +138,20 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
         symbols_max: count(raw.limits.symbols, symbols_max, 1..SYMBOLS_MAX)?,
         feeds,
     })
+}
+
+/// No time at all stands for no end.
+fn max_stream_age(text: Option<Spanned<String>>) -> Result<Option<Duration>, Fault> {
+    let Some(text) = text else { return Ok(None) };
+    let span = text.span();
+    let age = duration(Some(text), Duration::ZERO, Duration::ZERO..Duration::from_secs(7 * 86_400))?;
+    match age {
+        Duration::ZERO => Ok(None),
+        age if age < Duration::from_secs(10) => {
+            Err(Fault::at(&span, "at least 10s, or 0s for streams without an end"))
+        }
+        age => Ok(Some(age)),
+    }
 }
 
 fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {

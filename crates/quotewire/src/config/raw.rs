@@ -17,6 +17,8 @@ pub(super) struct File {
 pub(super) struct Server {
     pub(super) listen: Option<Spanned<String>>,
     pub(super) heartbeat: Option<Spanned<String>>,
+    pub(super) drain: Option<Spanned<String>>,
+    pub(super) max_stream_age: Option<Spanned<String>>,
     pub(super) cors_origins: Option<Spanned<Vec<String>>>,
     pub(super) cors_credentials: Option<bool>,
 }
@@ -34,6 +36,8 @@ pub(super) struct Limits {
     pub(super) connections: Option<Spanned<usize>>,
     pub(super) streams: Option<Spanned<usize>>,
     pub(super) symbols_per_stream: Option<Spanned<usize>>,
+    pub(super) body_bytes: Option<Spanned<usize>>,
+    pub(super) every_changes: Option<Spanned<usize>>,
     pub(super) head_bytes: Option<Spanned<usize>>,
     pub(super) head_timeout: Option<Spanned<String>>,
     pub(super) stall: Option<Spanned<String>>,

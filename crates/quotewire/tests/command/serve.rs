@@ -120,3 +120,89 @@ fn operators_are_answered_on_their_own_listener() {
     let public = ureq::get(format!("{}/metrics", server.url)).call();
     assert!(matches!(public, Err(ureq::Error::StatusCode(404))), "not on the public side");
 }
+
+/// A configuration file that a test may write again.
+struct File(tempfile::TempDir);
+
+impl File {
+    fn new(text: &str) -> File {
+        let file = File(tempfile::tempdir().unwrap());
+        file.write(text);
+        file
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.0.path().join("quotewire.toml")
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.path(), text).unwrap();
+    }
+}
+
+#[test]
+fn a_hangup_reads_the_configuration_again_and_a_fault_changes_nothing() {
+    let sim = "[[feeds]]\nkind = \"sim\"\n";
+    let file = File::new(&format!("[limits]\nsymbols_per_stream = 5\n{sim}"));
+    let path = file.path();
+    let server = Server::start(&["--config", path.to_str().unwrap()]);
+    let limit = |server: &Server| {
+        let mut lines = BufReader::new(server.stream("symbols=SIM:AAA-USD")).lines().map(Result::unwrap);
+        let hello = lines.find_map(|line| line.strip_prefix("data: ").map(str::to_owned)).unwrap();
+        serde_json::from_str::<serde_json::Value>(&hello).unwrap()["limits"]["symbols_per_stream"].clone()
+    };
+    assert_eq!(limit(&server), 5);
+    // A stream that is open stays so.
+    let mut open = BufReader::new(server.stream("symbols=SIM:AAA-USD")).lines().map(Result::unwrap);
+    open.next().unwrap();
+    file.write(&format!("[limits]\nsymbols_per_stream = 7\nconnections = 9\n{sim}"));
+    server.signal("-HUP");
+    server.containing("limits.connections from 12000 to 9: needs a restart");
+    server.containing("limits.symbols_per_stream from 5 to 7");
+    assert_eq!(limit(&server), 7);
+    file.write(&format!("[limits]\nsymbols_per_stream = 8\nstreams = true\n{sim}"));
+    server.signal("-HUP");
+    server.containing("quotewire.toml:3:11: ");
+    assert_eq!(limit(&server), 7, "nothing of a file with a fault is put in force");
+    let metrics =
+        ureq::get(format!("{}/metrics", server.admin)).call().unwrap().body_mut().read_to_string().unwrap();
+    for series in ["{outcome=\"applied\"} 1", "{outcome=\"refused\"} 1"] {
+        assert!(metrics.contains(&format!("quotewire_config_reloads_total{series}")), "{metrics}");
+    }
+    assert!(open.any(|line| line.starts_with("event: quote")));
+}
+
+#[test]
+fn a_stop_is_spread_over_its_window_and_ends_in_time() {
+    let file = File::new("[server]\ndrain = \"2s\"\n[[feeds]]\nkind = \"sim\"\n");
+    let path = file.path();
+    let mut server = Server::start(&["--config", path.to_str().unwrap()]);
+    let readers: Vec<_> = (0..20)
+        .map(|_| {
+            let mut lines = BufReader::new(server.stream("symbols=SIM:AAA-USD")).lines().map(Result::unwrap);
+            assert!(lines.any(|line| line == "event: hello"));
+            std::thread::spawn(move || {
+                let rest: Vec<String> = lines.collect();
+                (rest, std::time::Instant::now())
+            })
+        })
+        .collect();
+    server.signal("-TERM");
+    let status = |target: &str| {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        agent.get(target).call().map(|answer| answer.status().as_u16())
+    };
+    server.until("not ready at once", |s| {
+        matches!(status(&format!("{}/readyz", s.admin)), Ok(503)).then_some(())
+    });
+    let ends: Vec<_> = readers.into_iter().map(|reader| reader.join().unwrap()).collect();
+    for (rest, _) in &ends {
+        assert_eq!(rest.last().map(String::as_str), Some(""), "the last event is whole");
+        assert!(rest.iter().rev().any(|line| line.contains("\"reason\":\"drain\"")));
+    }
+    // Spread means in several steps, in whatever order; how fast the machine is does not matter.
+    let first = ends.iter().map(|(_, at)| *at).min().unwrap();
+    let last = ends.iter().map(|(_, at)| *at).max().unwrap();
+    assert!(last - first > std::time::Duration::from_millis(1_000), "{:?}", last - first);
+    assert_eq!(server.wait(), Some(0));
+}

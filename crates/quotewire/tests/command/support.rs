@@ -76,6 +76,16 @@ impl Server {
         }
     }
 
+    /// Waits for a line of standard error that contains this.
+    pub(crate) fn containing(&self, part: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("never said {part:?}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
     pub(crate) fn get(&self, target: &str) -> String {
         let mut answer = agent().get(format!("{}{target}", self.url)).call().unwrap();
         answer.body_mut().read_to_string().unwrap()
@@ -97,7 +107,7 @@ impl Server {
         }
     }
 
-    pub(crate) fn stream(&self, query: &str) -> impl Read {
+    pub(crate) fn stream(&self, query: &str) -> impl Read + Send + use<> {
         let answer = agent().get(format!("{}/v1/stream?{query}", self.url)).call().unwrap();
         answer.into_body().into_reader()
     }
