@@ -18,6 +18,9 @@ const TOOLS: &[Tool] = &[
     // The third of the three independent SSE parsers is a Node package, and the browser tests are driven from Node.
     Tool { program: "node", package: "nodejs" },
     Tool { program: "npm", package: "npm" },
+    // The command lines of the documents are run as they stand.
+    Tool { program: "curl", package: "curl" },
+    Tool { program: "jq", package: "jq" },
     // Asks every route with whatever its description allows and forbids.
     Tool { program: "python3", package: "python3-venv" },
 ];
