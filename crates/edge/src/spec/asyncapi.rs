@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use wire::{EventName, StreamRequest};
+use wire::EventName;
 
-use super::{VERSION, events, parameters, refer, schemas};
+use super::parameters::Resource;
+use super::{VERSION, events, refer, schemas};
 
 const DESCRIPTION: &str = "\
 The events of a Quotewire stream, which a client opens with `GET /v1/stream`; `/openapi.json` describes the request and every \
 other route.
 
-The payloads are the `data` of server-sent events. Each carries its kind as `type`, which is also the `event` line, and \
+The payloads are the `data` of server-sent events, and the lines of an NDJSON stream, where `id` stands in the object itself. \
+A CSV stream tells the same as rows. Each carries its kind as `type`, which is also the `event` line, and \
 events that move a client's state have an `id` line to resume from.
 
 Clients must pass over events, keys and words that they do not know: later servers of version 1 may add some.";
@@ -80,13 +82,13 @@ fn message(event: EventName) -> Value {
 
 /// The parameters that open a stream, as the schema of one object.
 fn query() -> Value {
-    let properties: Map<String, Value> = StreamRequest::PARAMETERS
-        .iter()
-        .filter_map(|name| {
-            let parameter = parameters::stream_query(name)?;
-            let mut schema = parameter["schema"].clone();
-            schema["description"] = parameter["description"].clone();
-            Some(((*name).to_owned(), schema))
+    let properties: Map<String, Value> = Resource::Stream
+        .query()
+        .into_iter()
+        .filter_map(|mut parameter| {
+            let mut schema = parameter["schema"].take();
+            schema["description"] = parameter["description"].take();
+            Some((parameter["name"].as_str()?.to_owned(), schema))
         })
         .collect();
     json!({"type": "object", "properties": properties, "required": ["symbols"], "additionalProperties": false})

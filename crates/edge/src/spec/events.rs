@@ -252,10 +252,6 @@ fn effective() -> Value {
     )
 }
 
-pub(super) fn modes() -> Vec<&'static str> {
-    vec![Mode::Latest.name()]
-}
-
 fn farewell(words: &[&str], why: &str) -> [(&'static str, Value); 2] {
     let retry = json!({"type": "integer", "minimum": 0});
     [

@@ -49,7 +49,7 @@ pub(super) fn words() -> Map<String, Value> {
                 decimals when it said `times=iso`. 0 where it is not known.",
             "anyOf": [
                 {"type": "integer"},
-                {"type": "string", "pattern": "^[0-9-]{10,}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z$"}
+                {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z$"}
             ],
             "examples": [1_795_253_400_250_000_i64]
         }),
@@ -170,6 +170,7 @@ pub(super) fn answers() -> Map<String, Value> {
             "Full quotes.",
             &[
                 ("id", schema("EventId")),
+                ("server_time", described(schema("Time"), "The server's clock.")),
                 ("quotes", list(&schema("Quote"), "The quotes, in the order of the request.")),
                 ("rejected", list(&schema("Rejected"), "What of the request is not served.")),
             ],
@@ -231,10 +232,10 @@ pub(super) fn answers() -> Map<String, Value> {
 /// Members of the answer with quotes that stand there only sometimes.
 fn quotes_optional() -> Vec<(&'static str, Value)> {
     let reset = json!({"type": "string", "enum": wire::ResetReason::ALL.map(wire::ResetReason::name)});
-    vec![
-        ("server_time", described(schema("Time"), "The server's clock.")),
-        ("reset", described(reset, "Why the id of the request could not be continued.")),
-    ]
+    vec![(
+        "reset",
+        described(reset, "Why the id of the request could not be continued; then all quotes are here."),
+    )]
 }
 
 fn problem() -> Value {
