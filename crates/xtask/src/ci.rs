@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::exec::{self, Failure, failed};
-use crate::{docs, setup, tidy};
+use crate::{docs, metadata, setup, tidy};
 
 /// One thing that must pass.
 struct Step {
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
         what: "the documents of the routes, and every route asked for all they say",
         run: api,
     },
+    Step { name: "clients", what: "other people's clients, and the proxies of deploy/", run: clients },
     Step { name: "loom", what: "the table under every order of memory operations loom can find", run: loom },
     Step { name: "docs", what: "documents equal what the program says", run: docs::check },
 ];
@@ -132,6 +133,21 @@ fn api() -> Result<(), Failure> {
     exec::run(
         exec::program(".venv/bin/python", ["cases.py"]).current_dir(&folder).env("QUOTEWIRE_BIN", binary),
     )
+}
+
+/// Other people's clients. The Rust ones are a workspace of their own: no step above has built or checked them.
+fn clients() -> Result<(), Failure> {
+    let binary = docs::build()?;
+    let folder = exec::root().join("crates/quotewire/tests/clients");
+    let manifest = folder.join("rust/Cargo.toml");
+    let manifest = manifest.to_string_lossy();
+    let target = metadata::target_folder()?.join("clients");
+    exec::run(&mut exec::cargo(["fmt", "--check", "--manifest-path", &manifest]))?;
+    let mut build = exec::cargo(["build", "--locked", "--manifest-path", &manifest, "--target-dir"]);
+    exec::run(build.arg(&target).env("RUSTFLAGS", "-D warnings"))?;
+    let mut npm = exec::program("npm", ["test"]);
+    npm.env("QUOTEWIRE_BIN", binary).env("QUOTEWIRE_CLIENTS_BIN", target.join("debug"));
+    exec::run(npm.current_dir(folder))
 }
 
 fn loom() -> Result<(), Failure> {

@@ -69,10 +69,11 @@ pub(crate) fn read(command: &mut Command) -> Result<String, Failure> {
     String::from_utf8(output.stdout).or_else(|_| failed(format!("`{line}` did not write UTF-8")))
 }
 
-/// Where a program stands on the search path.
+/// Where a program stands on the search path, or where Debian puts servers, which ordinary users do not search.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// The command as one would type it, with the variables it sets.

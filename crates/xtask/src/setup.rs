@@ -13,8 +13,13 @@ struct Tool {
 
 /// Programs that `apt-get` can bring.
 const TOOLS: &[Tool] = &[
-    // The EventSource tests run in the real thing.
+    // The EventSource tests run in the real things.
     Tool { program: "chromium", package: "chromium" },
+    Tool { program: "firefox-esr", package: "firefox-esr" },
+    // One of other people's clients, and the proxies that stand between them and us.
+    Tool { program: "curl", package: "curl" },
+    Tool { program: "nginx", package: "nginx" },
+    Tool { program: "haproxy", package: "haproxy" },
     // The third of the three independent SSE parsers is a Node package, and the browser tests are driven from Node.
     Tool { program: "node", package: "nodejs" },
     Tool { program: "npm", package: "npm" },
@@ -26,11 +31,15 @@ const TOOLS: &[Tool] = &[
 ];
 
 /// Folders whose `package-lock.json` says what Node needs.
-pub(crate) const NODE_FOLDERS: &[&str] =
-    &["crates/quotewire/tests/browser", "crates/wire/tests/node", "crates/quotewire/tests/api"];
+pub(crate) const NODE_FOLDERS: &[&str] = &[
+    "crates/quotewire/tests/browser",
+    "crates/wire/tests/node",
+    "crates/quotewire/tests/api",
+    "crates/quotewire/tests/clients",
+];
 
 /// Folders whose `requirements.txt` says what Python needs; each gets an environment of its own in `.venv`.
-const PYTHON_FOLDERS: &[&str] = &["crates/quotewire/tests/api"];
+const PYTHON_FOLDERS: &[&str] = &["crates/quotewire/tests/api", "crates/quotewire/tests/clients/python"];
 
 /// Installs what is missing; does nothing when all is there.
 pub(crate) fn run() -> Result<(), Failure> {

@@ -149,20 +149,27 @@ export async function serveHtml(html) {
   return site;
 }
 
-/** A TCP proxy before the server: it keeps the request heads it saw, can cut or silence every connection,
- * and can refuse new ones. */
+/** A TCP proxy before the server: it keeps the request heads it saw and when it saw them, can cut or silence every
+ * connection, can close new ones unanswered (and counts those), can be away so that connecting fails, and can be turned to
+ * another server by its `port`. */
 export async function startProxy(port) {
   const pairs = new Set();
-  const proxy = { heads: [], refusing: false };
+  const proxy = { port, heads: [], headsAt: [], refusing: false, refused: 0 };
   const server = net.createServer((client) => {
-    if (proxy.refusing) return client.destroy();
-    const upstream = net.connect(port, "127.0.0.1");
+    if (proxy.refusing) {
+      proxy.refused += 1;
+      return client.destroy();
+    }
+    const upstream = net.connect(proxy.port, "127.0.0.1");
     const pair = [client, upstream];
     pairs.add(pair);
     let head = "";
     client.on("data", (bytes) => {
       head += bytes.toString("latin1");
-      for (let end; (end = head.indexOf("\r\n\r\n")) >= 0; head = head.slice(end + 4)) proxy.heads.push(head.slice(0, end));
+      for (let end; (end = head.indexOf("\r\n\r\n")) >= 0; head = head.slice(end + 4)) {
+        proxy.heads.push(head.slice(0, end));
+        proxy.headsAt.push(performance.now());
+      }
     });
     client.pipe(upstream).pipe(client);
     for (const socket of pair) {
@@ -174,6 +181,10 @@ export async function startProxy(port) {
   proxy.url = `http://127.0.0.1:${server.address().port}`;
   proxy.cut = () => pairs.forEach((pair) => pair.forEach((socket) => socket.destroy()));
   proxy.stall = () => pairs.forEach(([client, upstream]) => { upstream.unpipe(client); upstream.pause(); });
+  proxy.away = () => { server.close(); }; // Connections that stand stay.
+  proxy.back = () => new Promise((resolve, reject) => {
+    server.once("error", reject).listen(Number(new URL(proxy.url).port), "127.0.0.1", resolve);
+  });
   proxy.stop = () => new Promise((resolve) => { server.close(resolve); proxy.cut(); });
   return proxy;
 }
