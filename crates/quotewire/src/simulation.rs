@@ -81,6 +81,8 @@ struct World {
     crashes: AtomicU64,
     clients: Vec<Client>,
     complaints: Mutex<Vec<String>>,
+    /// How the gateway says that streams ended.
+    counted: Mutex<BTreeMap<String, u64>>,
     /// What was done to the world, and when.
     story: Mutex<Vec<String>>,
 }
@@ -123,6 +125,7 @@ impl World {
             crashes: AtomicU64::new(0),
             clients,
             complaints: Mutex::default(),
+            counted: Mutex::default(),
             story: Mutex::default(),
         }
     }
@@ -140,6 +143,10 @@ impl World {
 
     fn note(&self, what: impl std::fmt::Display) {
         lock(&self.story).push(format!("{} {what}", self.at()));
+    }
+
+    fn count(&self, what: &str, times: u64) {
+        *lock(&self.counted).entry(what.to_owned()).or_default() += times;
     }
 
     fn crashes(&self) -> u64 {
@@ -250,7 +257,7 @@ async fn world(seed: u64) -> Outcome {
         story: std::mem::take(&mut *lock(&world.story)),
         hash: 0,
         events: 0,
-        ends: BTreeMap::new(),
+        ends: std::mem::take(&mut *lock(&world.counted)),
         lasted: world.clock.monotonic(),
     };
     for client in &world.clients {

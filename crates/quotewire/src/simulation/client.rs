@@ -276,6 +276,9 @@ impl Client {
         if let Err(error) = seen.view.apply(&event) {
             self.complain(world, format!("promise 1: {error}"));
         }
+        if let Err(why) = seen.check_id(&event, self.character.fields, world) {
+            self.complain(world, format!("promise 2: {why}"));
+        }
         match &event {
             Event::Hello(hello) => {
                 let epoch = u64::from_str_radix(&hello.epoch, 16).unwrap_or(0);
@@ -340,6 +343,37 @@ impl Seen {
             }
             _ => Ok(()),
         }
+    }
+
+    /// An id says that everything of the stream up to it was told, and a heartbeat's sequence says the same: what has not
+    /// changed since is as the table has it.
+    fn check_id(&self, event: &Event, fields: FieldSet, world: &World) -> Result<(), String> {
+        let told_up_to = match (event, self.on, self.id) {
+            (Event::Heartbeat(heartbeat), Some((_, epoch)), _) => (epoch, heartbeat.seq),
+            (Event::Hello(_) | Event::Goodbye(_) | Event::Refused(_), _, _) => return Ok(()),
+            (_, _, Some(id)) => id,
+            _ => return Ok(()),
+        };
+        let gateway = lock(&world.gateway);
+        let Some(life) = gateway.0.as_ref().filter(|life| life.table.epoch() == told_up_to.0) else {
+            return Ok(());
+        };
+        for symbol in &self.accepted {
+            let Some(id) = life.table.find(symbol.as_str()) else { continue };
+            if life.table.changed_seq(id) > told_up_to.1 {
+                continue;
+            }
+            let quote = life.table.read(id);
+            let differences = self.view.differences(symbol, &quote, fields);
+            if !differences.is_empty() {
+                let fields: Vec<&str> = differences.iter().map(Field::name).collect();
+                return Err(format!(
+                    "everything up to {} was told, and {fields:?} of {symbol}, changed at {}, were not",
+                    told_up_to.1, quote.seq
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Whether what is believed of the symbol belongs together, and is no old price if it is live.

@@ -154,6 +154,14 @@ impl Life {
         }
         // Connections end as tasks of their own; what they count is counted when they are gone.
         tokio::time::sleep(Duration::from_millis(1)).await;
+        for family in self.registry.gather() {
+            if family.name() == "quotewire_edge_streams_ended_total" {
+                for metric in family.get_metric() {
+                    let reason = metric.get_label().first().map_or("", |label| label.value());
+                    world.count(&format!("counted {reason}"), metric.get_counter().get_value() as u64);
+                }
+            }
+        }
         for wrong in books(&self.registry, &lock(&self.truth).updates) {
             world.complain(wrong);
         }
