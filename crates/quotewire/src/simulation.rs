@@ -214,7 +214,11 @@ fn characters(dice: &Dice, symbols: &BTreeMap<Symbol, (usize, &'static str)>) ->
             let slow = !steady && dice.once_in(2);
             let gulp = if slow { (120 + dice.place(2_000), 1 + dice.below(60)) } else { (16 << 10, 0) };
             let fields = tastes[dice.place(tastes.len())];
-            Character { number, symbols, fields, steady, gulp, manner }
+            // Those who keep up are held to what only the newest state and no rate can keep.
+            let mode = if steady { "latest" } else { *dice.one_of(&["latest", "trades", "every", "every"]) };
+            let max_rate = (!steady && dice.once_in(3)).then(|| 1 + dice.below(20));
+            let lines = dice.once_in(3);
+            Character { number, symbols, fields, steady, gulp, manner, mode, max_rate, lines }
         })
         .collect()
 }

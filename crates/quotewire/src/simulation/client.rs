@@ -10,6 +10,7 @@ use testkit::simulation::journal;
 use testkit::simulation::pipe::{End, Link, Manner};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
+use wire::Times;
 use wire::decode::{Parser, RawEvent};
 use wire::event::{Event, QuoteEvent, StatusNow, Subject};
 use wire::view::View;
@@ -32,6 +33,12 @@ pub(super) struct Character {
     /// Most bytes in one read, and the wait after it in milliseconds.
     pub(super) gulp: (usize, u64),
     pub(super) manner: Manner,
+    /// `latest`, `trades` or `every`.
+    pub(super) mode: &'static str,
+    /// Most events of a symbol a second.
+    pub(super) max_rate: Option<u64>,
+    /// It asks for JSON lines instead of server-sent events.
+    pub(super) lines: bool,
 }
 
 /// A client. Clones are the same client.
@@ -158,6 +165,7 @@ impl Client {
         let (gulp, wait_ms) = self.character.gulp;
         let mut bytes = vec![0; gulp];
         let mut since_wait = 0;
+        let mut line = Vec::new();
         let (mut answer, mut parser, mut body, mut events) =
             (Answer::new(), Parser::default(), Vec::new(), Vec::new());
         loop {
@@ -183,19 +191,37 @@ impl Client {
             if let Err(why) = answer.push(&bytes[..read], &mut body) {
                 self.complain(world, format!("promise 12: not an answer: {why}"));
             }
+            if self.character.lines && answer.status == 503 {
+                // Whoever is no EventSource is sent away by a code.
+                let Some(after) = answer.retry_after else {
+                    self.complain(world, "503 without Retry-After");
+                    return Ended::Refused;
+                };
+                lock(&self.seen).retry = Some(after * 1_000);
+                return Ended::Refused;
+            }
             if answer.status != 0 && answer.status != 200 {
                 self.complain(world, format!("a stream was answered with {}", answer.status));
                 return Ended::Refused;
             }
             self.hash(&body);
-            if let Err(why) = parser.push(&body, &mut events) {
+            if self.character.lines {
+                line.extend_from_slice(&body);
+                while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+                    let rest = line.split_off(end + 1);
+                    let text = std::mem::replace(&mut line, rest);
+                    events.push(self.line(&String::from_utf8_lossy(&text[..end]), world));
+                }
+            } else if let Err(why) = parser.push(&body, &mut events) {
                 self.complain(world, format!("promise 12: {why}"));
             }
             let now = world.clock.now();
             for event in events.drain(..) {
                 self.take(&event, now, world);
             }
-            lock(&self.seen).retry = parser.retry();
+            if !self.character.lines {
+                lock(&self.seen).retry = parser.retry();
+            }
             if answer.is_whole() {
                 return match lock(&self.seen).farewell.take() {
                     Some(reason) if reason == "refused" => Ended::Refused,
@@ -214,6 +240,21 @@ impl Client {
         }
     }
 
+    /// A line of JSON as the event that it is.
+    fn line(&self, text: &str, world: &World) -> RawEvent {
+        let mut raw = RawEvent { data: text.to_owned(), ..RawEvent::default() };
+        match Event::parse_line(text, Times::Us) {
+            Ok((id, event)) => {
+                raw.id = id.unwrap_or_default();
+                if let Event::Hello(hello) = event {
+                    lock(&self.seen).retry = Some(hello.effective.retry_ms);
+                }
+            }
+            Err(error) => self.complain(world, format!("promise 12: {error}: {text:?}")),
+        }
+        raw
+    }
+
     fn request(&self, dice: &mut Dice) -> String {
         let mut seen = lock(&self.seen);
         if std::mem::take(&mut seen.forget) {
@@ -224,6 +265,11 @@ impl Client {
         let symbols: Vec<&str> = self.character.symbols.iter().map(Symbol::as_str).collect();
         let fields: Vec<&str> = self.character.fields.iter().map(Field::name).collect();
         let mut target = format!("/v1/stream?symbols={}&fields={}", symbols.join(","), fields.join(","));
+        target.push_str(&format!("&mode={}", self.character.mode));
+        if let Some(rate) = self.character.max_rate {
+            target.push_str(&format!("&max_rate={rate}"));
+        }
+        let accept = if self.character.lines { "application/x-ndjson" } else { "text/event-stream" };
         let mut header = String::new();
         if !seen.last_id.is_empty() {
             // Both ways to go on are the same.
@@ -235,7 +281,7 @@ impl Client {
         }
         seen.farewell = None;
         seen.owed_reset = None;
-        format!("GET {target} HTTP/1.1\r\nHost: gateway\r\nAccept: text/event-stream\r\n{header}\r\n")
+        format!("GET {target} HTTP/1.1\r\nHost: gateway\r\nAccept: {accept}\r\n{header}\r\n")
     }
 
     fn complain(&self, world: &World, what: impl std::fmt::Display) {
@@ -308,6 +354,7 @@ impl Client {
             Event::Goodbye(farewell) => seen.farewell = Some(farewell.reason.clone()),
             Event::Refused(_) => seen.farewell = Some("refused".to_owned()),
             Event::Reset(_) | Event::Heartbeat(_) => {}
+            Event::Lagged(_) if self.character.mode != "latest" => world.count("lagged", 1),
             Event::Lagged(_) | Event::Other(_) => {
                 self.complain(world, format!("nobody asked for {}", raw.event));
             }

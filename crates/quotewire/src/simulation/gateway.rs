@@ -73,6 +73,9 @@ impl Life {
         let mut config =
             edge::Config { heartbeat: HEARTBEAT, seed: Some(world.seed ^ number), ..Default::default() };
         config.limits.stall = STALL;
+        // So few that slow readers of every change fall behind.
+        config.limits.every_changes = 200;
+        config.drain = Duration::from_secs(2);
         let edge = Edge::new(config, Arc::clone(&table), Arc::clone(&clock), registry.clone()).unwrap();
         let metrics = crate::feeds::Metrics::new(&registry).unwrap();
         let (stop_edge, stop_feeds) = (CancellationToken::new(), CancellationToken::new());

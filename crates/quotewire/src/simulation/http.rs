@@ -21,11 +21,13 @@ pub(super) struct Answer {
     at: At,
     /// The status; 0 until the head is there.
     pub(super) status: u16,
+    /// Seconds to wait before asking again, where the answer says so.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl Answer {
     pub(super) const fn new() -> Answer {
-        Answer { at: At::Head(Vec::new()), status: 0 }
+        Answer { at: At::Head(Vec::new()), status: 0, retry_after: None }
     }
 
     /// Whether the answer has ended in good order.
@@ -87,6 +89,7 @@ impl Answer {
         if head.contains("transfer-encoding: chunked") {
             return Ok(At::Size(Vec::new()));
         }
+        self.retry_after = head.lines().find_map(|l| l.strip_prefix("retry-after: ")?.trim().parse().ok());
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         match length.and_then(|length| length.trim().parse().ok()) {
             Some(0) => Ok(At::End),
