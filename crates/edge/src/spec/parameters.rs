@@ -175,7 +175,6 @@ fn in_body(name: &str) -> Option<Value> {
         "align" => flag(false),
         "priority" => json!({
             "type": "array",
-            "maxItems": Settings::PRIORITY_MAX,
             "items": {"type": "string", "pattern": format!("^{SYMBOL}$")}
         }),
         "max_kbps" => {
@@ -219,7 +218,9 @@ fn meaning(name: &str) -> Option<&'static str> {
             "Whether the windows of the rates begin at whole multiples of their length on the wall clock, so that two screens \
              change at once. Needs a rate."
         }
-        "priority" => "Symbols that go first under pressure, the first before the second; no patterns.",
+        "priority" => {
+            "Symbols that go first under pressure, the first before the second; at most 100 different ones, no patterns."
+        }
         "max_kbps" => "Most kilobits (1,000 bits) of events a second. More is merged, not queued.",
         "snapshot" => "`false` begins with the first change instead of full quotes.",
         "named" => "`false` leaves the `event` lines out, so that every event arrives at `onmessage`.",

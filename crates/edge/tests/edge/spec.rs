@@ -353,6 +353,28 @@ fn every_field_and_parameter_is_described() {
     }
 }
 
+/// Bounds that a schema cannot say stand in the words.
+#[test]
+fn the_bounds_in_words_are_those_of_the_parsers() {
+    let documents = Documents::read();
+    let members = &documents.openapi["components"]["schemas"]["StreamRequest"]["properties"];
+    let most = format!("at most {} different", wire::Settings::PRIORITY_MAX);
+    assert!(members["priority"]["description"].as_str().unwrap().contains(&most));
+    let limits = wire::RequestLimits { symbols_max: 100, query_bytes_max: 10_000 };
+    for (name, least, most, beyond) in
+        [("duration", "1ms", "24h", "25h"), ("max_rate", "0.01", "1000", "1001")]
+    {
+        let told = members[name]["description"].as_str().unwrap();
+        assert!(told.contains(&format!(" {least}")) || told.contains(&format!("`{least}`")), "{told}");
+        assert!(told.contains(most), "{told}");
+        let parse = |value| wire::StreamRequest::parse(&format!("symbols=A:B&{name}={value}"), &limits);
+        assert!(parse(least).is_ok() && parse(most).is_ok() && parse(beyond).is_err(), "{name}");
+    }
+    let told = documents.openapi["paths"]["/v1/quotes"]["get"]["parameters"].to_string();
+    assert!(told.contains("to `60s`"));
+    assert_eq!(wire::QuotesRequest::WAIT.end().as_secs(), 60);
+}
+
 /// What the examples of the document say, said to the parsers.
 #[test]
 fn the_examples_of_requests_are_understood() {
