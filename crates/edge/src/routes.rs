@@ -7,12 +7,13 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::filters::BoxedFilter;
+use warp::filters::path::Tail;
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
 use crate::Core;
 use crate::accept::Peer;
-use crate::page::{ASSETS, Asset};
+use crate::page::ASSETS;
 use crate::problem::Problem;
 use crate::{answers, control, quotes, request_body, spec, subscribe};
 
@@ -166,16 +167,16 @@ fn asked() -> impl Filter<Extract = (Asked,), Error = Infallible> + Clone {
         .map(|method, headers, query, peer| Asked { method, headers, query, peer })
 }
 
+/// The files of the page, each at its path.
 fn page() -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
-    let file = |asset: Asset| {
-        let path = if asset.path.is_empty() { warp::any().boxed() } else { warp::path(asset.path).boxed() };
-        path.and(warp::path::end()).and(warp::method()).map(move |method: Method| match method {
-            Method::GET | Method::HEAD => asset.reply(),
-            other => other_method(&other, READ),
+    warp::path::tail().and(warp::method()).and_then(|path: Tail, method: Method| {
+        let asset = ASSETS.iter().find(|asset| asset.path == path.as_str());
+        std::future::ready(match (asset, method) {
+            (None, _) => Err(warp::reject::not_found()),
+            (Some(asset), Method::GET | Method::HEAD) => Ok(asset.reply()),
+            (Some(_), other) => Ok(other_method(&other, READ)),
         })
-    };
-    let [index, app, style, icon] = ASSETS.map(file);
-    index.or(app).unify().or(style).unify().or(icon).unify()
+    })
 }
 
 /// A preflight, or a method that the resource does not have.
