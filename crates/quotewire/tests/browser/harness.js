@@ -81,6 +81,7 @@ export async function startServer({ args = ["--sim"], config = null, listen = "1
     }
     rmSync(folder, { recursive: true, force: true });
   };
+  const kill = async () => { child.kill("SIGKILL"); await ended; };
   let timer;
   const late = new Promise((resolve) => { timer = setTimeout(resolve, DEADLINE_MS); });
   await Promise.race([ready, ended, late]);
@@ -89,7 +90,7 @@ export async function startServer({ args = ["--sim"], config = null, listen = "1
     await stop();
     throw new Error(`the server did not say where it listens; it said:\n${said.join("\n")}`);
   }
-  return { url, admin, port: Number(new URL(url).port), stop, said };
+  return { url, admin, port: Number(new URL(url).port), stop, kill, said };
 }
 
 /** The value of a metric that has no labels. */

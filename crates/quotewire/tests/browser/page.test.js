@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { liveSymbols, newPage, startBrowser, startProxy, startServer, until, untilStreams } from "./harness.js";
+import { liveSymbols, startBrowser, startProxy, startServer, until, untilStreams } from "./harness.js";
+import { listed, liveRow, opened as openedAt, row, state } from "./seen.js";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../../..");
 
@@ -22,28 +23,8 @@ after(async () => {
   await sim?.stop();
 });
 
-/** Opens the page of `base` in a fresh profile, hands it to `body`, and sees that nothing went wrong in it. */
-async function opened(body, { base = sim.url, at = "/", allowed = /^$/, ...settings } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...settings });
-  try {
-    const page = await newPage(context);
-    await page.addInitScript(() => {
-      window.refused = [];
-      document.addEventListener("securitypolicyviolation", (e) => window.refused.push(`${e.violatedDirective} ${e.blockedURI}`));
-    });
-    await page.goto(base + at);
-    await body(page);
-    assert.deepEqual(await page.evaluate(() => window.refused), []);
-    assert.deepEqual(page.faults.filter((fault) => !allowed.test(fault)), []);
-  } finally {
-    await context.close();
-  }
-}
-
-const row = (page, symbol) => page.locator(`tr[data-symbol="${symbol}"]`);
-const state = (page, name) => page.waitForSelector(`#connection[data-state=${name}]`);
-const listed = (page) => page.locator("#rows tr").evaluateAll((all) => all.map((tr) => tr.dataset.symbol));
-const liveRow = (page, symbol) => row(page, symbol).and(page.locator("[data-status=live]")).waitFor();
+/** Opens the page of `base`, by default that of the synthetic market. */
+const opened = (body, { base = sim.url, at = "/", ...settings } = {}) => openedAt(browser, base + at, body, settings);
 
 test("a first visit shows the first twelve symbols, moving", () => opened(async (page) => {
   await state(page, "connected");
