@@ -178,12 +178,12 @@ fn fault_of_venue(
 }
 
 /// Something happens to a client that is not steady.
-fn fault_of_client(world: &World, dice: &mut Dice) {
+fn fault_of_client(world: &Arc<World>, dice: &mut Dice) {
     let unsteady: Vec<_> = world.clients.iter().filter(|client| !client.character.steady).collect();
     let client = unsteady[dice.place(unsteady.len())];
     let mut seen = lock(&client.seen);
     let link = seen.link.clone();
-    let what = match (dice.below(12), link) {
+    let what = match (dice.below(14), link) {
         (0, Some(link)) => {
             link.reset();
             "is reset".to_owned()
@@ -205,6 +205,10 @@ fn fault_of_client(world: &World, dice: &mut Dice) {
             seen.hang_up = true;
             "hangs up".to_owned()
         }
+        (7 | 8, Some(_)) => {
+            tokio::spawn(client.clone().change(Arc::clone(world)));
+            "has its stream changed".to_owned()
+        }
         (6, _) => {
             (seen.hang_up, seen.forget) = (true, true);
             "is loaded anew".to_owned()
@@ -222,6 +226,13 @@ fn fault_of_client(world: &World, dice: &mut Dice) {
 /// Nothing goes wrong any more, and the market moves now and then, so that whoever missed something finds out.
 pub(super) async fn heal(world: &Arc<World>, venues: &mut [Option<JoinHandle<()>>]) {
     world.note("no more trouble".to_owned());
+    // What is being changed gets its reply meanwhile.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Streams that were changed give way to new ones that have everything again.
+    for client in &world.clients {
+        let mut seen = lock(&client.seen);
+        seen.hang_up |= seen.forget;
+    }
     for place in 0..world.venues.len() {
         for what in [Mend::VenueUp(place), Mend::Reachable(place), Mend::Received(place)] {
             mend(world, venues, &what);

@@ -57,6 +57,12 @@ pub(super) struct Seen {
     /// The symbols of the stream.
     pub(super) accepted: Vec<Symbol>,
     pub(super) link: Option<Link>,
+    /// The name of the stream.
+    stream: String,
+    /// What was taken from the running stream, and when the gateway had said so.
+    removed: BTreeMap<Symbol, Micros>,
+    /// What was added to it and not told yet.
+    added: Vec<Symbol>,
     /// It does not read before this.
     pub(super) paused_until: Instant,
     /// It is to close its connection.
@@ -102,6 +108,9 @@ impl Client {
             on: None,
             accepted: Vec::new(),
             link: None,
+            stream: String::new(),
+            removed: BTreeMap::new(),
+            added: Vec::new(),
             paused_until: Instant::now(),
             hang_up: false,
             forget: false,
@@ -240,6 +249,63 @@ impl Client {
         }
     }
 
+    /// Changes the running stream: one symbol goes, another comes.
+    pub(super) async fn change(self, world: Arc<World>) {
+        let (stream, gone) = {
+            let mut seen = lock(&self.seen);
+            if seen.accepted.is_empty() {
+                return;
+            }
+            // From now on, and not only from the reply on, it may be gone.
+            (seen.stream.clone(), seen.accepted.remove(0))
+        };
+        // One that it has never heard of, so that the first word of it is the snapshot that is owed.
+        let unheard = |symbol: &&Symbol| {
+            let seen = lock(&self.seen);
+            seen.view.get(symbol).is_none() && !seen.accepted.contains(symbol) && !seen.added.contains(symbol)
+        };
+        let new = world.symbols.keys().find(unheard).cloned();
+        let add = new.as_ref().map_or_else(String::new, |new| format!("\"{new}\""));
+        let body = format!(r#"{{"add":[{add}],"remove":["{gone}"]}}"#);
+        let request = format!(
+            "PATCH /v1/streams/{stream} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let Ok((mut end, _)) = world.wires.dial(PLACE, Manner::default()).await else { return };
+        let (mut answer, mut told, mut bytes) = (Answer::new(), Vec::new(), [0; 4 << 10]);
+        if end.write_all(request.as_bytes()).await.is_err() {
+            return;
+        }
+        while !answer.is_whole() {
+            let Ok(read @ 1..) = end.read(&mut bytes).await else { return };
+            if let Err(why) = answer.push(&bytes[..read], &mut told) {
+                return self.complain(&world, format!("promise 12: not an answer: {why}"));
+            }
+        }
+        let mut seen = lock(&self.seen);
+        match answer.status {
+            200 if seen.stream == stream && seen.on.is_some() => {
+                world.count("changed", 1);
+                seen.removed.insert(gone, world.clock.now());
+                let known = new.filter(|new| {
+                    let text = String::from_utf8_lossy(&told);
+                    let rejected = text.split_once("\"rejected\":").map_or("", |(_, rest)| rest);
+                    !rejected.starts_with(&format!("[{{\"symbol\":\"{new}\""))
+                });
+                // Its snapshot may have overtaken the reply.
+                let (overtook, waits): (Vec<Symbol>, Vec<Symbol>) =
+                    known.into_iter().partition(|new| seen.view.get(new).is_some());
+                seen.accepted.extend(overtook);
+                seen.added.extend(waits);
+                // An id is good for the same symbols only, and the next stream asks for what the first one did.
+                seen.forget = true;
+            }
+            200 | 404 => {}
+            status => self.complain(&world, format!("a change of its stream was answered with {status}")),
+        }
+    }
+
     /// A line of JSON as the event that it is.
     fn line(&self, text: &str, world: &World) -> RawEvent {
         let mut raw = RawEvent { data: text.to_owned(), ..RawEvent::default() };
@@ -298,6 +364,7 @@ impl Client {
     /// Notes that the stream is over, and says whether there was one.
     fn take_leave(&self, now: Micros) -> bool {
         let mut seen = lock(&self.seen);
+        (seen.removed, seen.added) = (BTreeMap::new(), Vec::new());
         let Some((since, epoch)) = seen.on.take() else { return false };
         let symbols = std::mem::take(&mut seen.accepted);
         seen.stretches.push((since, now, epoch, symbols));
@@ -329,6 +396,7 @@ impl Client {
             Event::Hello(hello) => {
                 let epoch = u64::from_str_radix(&hello.epoch, 16).unwrap_or(0);
                 seen.on = Some((now, epoch));
+                seen.stream.clone_from(&hello.stream);
                 seen.accepted = hello.accepted.iter().filter_map(|name| Symbol::parse(name).ok()).collect();
                 let before = seen.id.map(|(epoch, _)| epoch);
                 seen.owed_reset = before.map(|before| before != epoch);
@@ -339,6 +407,14 @@ impl Client {
                 }
             }
             Event::Snapshot(quote) | Event::Quote(quote) => {
+                // An id vouches for what was added once its snapshot has come.
+                if let Some(place) = seen.added.iter().position(|symbol| *symbol == quote.symbol) {
+                    seen.accepted.push(seen.added.swap_remove(place));
+                    world.count("added", 1);
+                }
+                if seen.removed.get(&quote.symbol).is_some_and(|at| quote.ts_pub > Some(*at)) {
+                    self.complain(world, format!("{} is told after it was removed", quote.symbol));
+                }
                 if let Err(why) = seen.check_quote(quote, self.character.fields, world) {
                     self.complain(world, why);
                 }

@@ -164,9 +164,12 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A book was asked for. Returns the era that begins.
+    /// A book was asked for. Returns the era that begins. None does where the request was stuck in a connection that has
+    /// been given up for a later one: whoever asked has long asked anew.
     pub fn request(&mut self, at: Micros, connection: u64) -> u64 {
-        self.requests.push((at, connection));
+        if self.requests.last().is_none_or(|(_, latest)| *latest <= connection) {
+            self.requests.push((at, connection));
+        }
         self.requests.len() as u64
     }
 

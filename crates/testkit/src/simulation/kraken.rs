@@ -288,7 +288,10 @@ impl Kraken {
         pair.step += 1 + dice.below(3);
         let text = pair.book(Some(before), now);
         for (&number, connection) in connections.iter_mut().filter(|(_, c)| c.books.contains(&place)) {
-            let mishap = connection.mishap.take();
+            // Until the ticker has spoken, its first word states the pair afresh and ends a gap before the book does.
+            // And a message that waits to be late must be overtaken by one that arrives, or it would not be late.
+            let waits = !connection.tickers.contains(&place) || connection.held_back.contains_key(&place);
+            let mishap = if waits { None } else { connection.mishap.take() };
             if matches!(mishap, Some(Mishap::Lost | Mishap::Late | Mishap::Garbled)) {
                 connection.astray.insert(place);
             }
