@@ -217,6 +217,11 @@ impl Client {
         }
     }
 
+    /// Puts back what was taken and not acted upon. For the body, which will be polled again at once.
+    pub(crate) fn wake_again(&self, wake: Wake) {
+        self.flags.fetch_or(wake.0, Ordering::AcqRel);
+    }
+
     pub(crate) fn wake_owed(&self, now: Duration) -> bool {
         self.wake(OWED, now)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderValue, StatusCode, header};
 use market::Symbol;
 use warp::reply::{Reply, Response};
-use wire::{Change, Mode, encode};
+use wire::{Change, Mode, Pattern, SymbolReason, encode};
 
 use crate::Core;
 use crate::client::EndReason;
@@ -43,6 +43,9 @@ pub(crate) fn change(core: &Arc<Core>, id: &str, body: &[u8]) -> Response {
         Err(error) => return bad_request(&error),
     };
     let mut outbox = live.outbox.lock();
+    if outbox.closed {
+        return unknown();
+    }
     let settings = match change.settings(&outbox.asked.settings) {
         Ok(settings) => settings,
         Err(error) => return bad_request(&error),
@@ -75,24 +78,30 @@ fn change_symbols(core: &Core, outbox: &mut Outbox, change: &Change) -> Vec<Reje
         let matched = |name: &str| change.remove_patterns.iter().any(|pattern| pattern.matches(name));
         outbox.retain(|id| !gone.contains(&id) && !matched(table.symbol(id).as_str()));
     }
-    let most = outbox.asked.symbols_max;
-    let resolved =
-        resolve(table, &change.add, &change.add_patterns, change.rejected.clone(), &outbox.symbols, most);
-    for id in resolved.ids {
-        outbox.add(id);
+    let mut added: Vec<Pattern> =
+        change.add_patterns.iter().filter(|new| !outbox.asked.patterns.contains(new)).cloned().collect();
+    let room = Pattern::MOST.saturating_sub(outbox.asked.patterns.len());
+    let mut rejected: Vec<Rejected> = change.rejected.clone();
+    for over in added.drain(room.min(added.len())..) {
+        rejected.push((over.as_str().to_owned(), SymbolReason::LimitReached));
     }
     // What came up since the last look is the older patterns' too.
-    outbox.grow(table);
-    for pattern in &change.add_patterns {
-        if !outbox.asked.patterns.contains(pattern) {
-            outbox.asked.patterns.push(pattern.clone());
-        }
+    if outbox.asked.patterns.is_empty() {
+        outbox.seen = table.len();
+    } else {
+        outbox.grow(table, &core.hub.signal.ring);
     }
-    outbox.seen = outbox.seen.max(resolved.seen);
-    resolved.rejected
+    let most = outbox.asked.symbols_max;
+    let resolved = resolve(table, &change.add, &added, Vec::new(), &outbox.symbols, most);
+    for id in resolved.ids {
+        outbox.add(id, &core.hub.signal.ring);
+    }
+    outbox.asked.patterns.extend(added);
+    rejected.extend(resolved.rejected);
+    rejected
 }
 
-/// Begins or ends following the ring. What has changed until now is told by the table, as before.
+/// Begins or ends following the ring. What has changed until now is told whole.
 fn change_mode(core: &Core, outbox: &mut Outbox, before: Mode, now: std::time::Duration) {
     let signal = &core.hub.signal;
     let mode = outbox.asked.settings.mode;
@@ -100,8 +109,7 @@ fn change_mode(core: &Core, outbox: &mut Outbox, before: Mode, now: std::time::D
         signal.watch();
     }
     outbox.end_round();
-    outbox.follow_mode(&signal.ring, None);
-    outbox.catch_up = mode != Mode::Latest;
+    outbox.follow_mode(&signal.ring, &core.table, None);
     if mode == Mode::Latest {
         signal.unwatch(now);
     }

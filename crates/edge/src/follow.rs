@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use market::Field;
 use table::{SymbolId, Table};
 use wire::{EventId, Mode, encode};
 
@@ -17,6 +18,8 @@ use crate::ring::{At, Ring};
 #[derive(Debug)]
 pub(crate) struct Follow {
     cursor: u64,
+    /// Where the ring ended when the stream was allowed to speak: a rate spaces turns, not buffers.
+    target: u64,
     places: HashMap<SymbolId, usize>,
     /// By place: trades that the ring had seen with what was told last. Empty unless only trades are followed.
     trades: Vec<u64>,
@@ -27,10 +30,10 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    pub(crate) fn add(&mut self, id: SymbolId, at: usize) {
+    pub(crate) fn add(&mut self, id: SymbolId, at: usize, ring: &Ring) {
         self.places.insert(id, at);
         if self.trades_only {
-            self.trades.push(0);
+            self.trades.push(ring.trades(id));
         }
     }
 
@@ -44,7 +47,7 @@ impl Follow {
 impl Outbox {
     /// Begins or ends following the ring, as the mode says. The ring must be watched already when this is called, and
     /// the table be read after it: then what changes from now on is in the ring or in what is read.
-    pub(crate) fn follow_mode(&mut self, ring: &Ring, resume: Option<u64>) {
+    pub(crate) fn follow_mode(&mut self, ring: &Ring, table: &Table, resume: Option<u64>) {
         let mode = self.asked.settings.mode;
         if mode == Mode::Latest {
             self.follow = None;
@@ -55,11 +58,16 @@ impl Outbox {
             if trades_only { self.symbols.iter().map(|&id| ring.trades(id)).collect() } else { Vec::new() };
         let mut follow = Follow {
             cursor: ring.head(),
+            target: 0,
             places: self.symbols.iter().enumerate().map(|(at, &id)| (id, at)).collect(),
             trades,
             trades_only,
             lost_before: None,
         };
+        // What lies between the table as it was read and this place in the ring will not come from the ring.
+        for (&id, sent) in self.symbols.iter().zip(&mut self.sent) {
+            sent.whole |= table.changed_seq(id) > sent.seq;
+        }
         if let Some(seq) = resume {
             follow.lost_before = self.lost_since(ring, seq, trades_only);
         }
@@ -109,8 +117,10 @@ impl Outbox {
         let mut events = Vec::new();
         let mut ends = Vec::new();
         let mut overrun = follow.cursor < ring.tail();
-        let head = ring.head();
-        while !overrun && follow.cursor < head && events.len() < most && !self.is_done() {
+        if follow.cursor >= follow.target {
+            follow.target = ring.head();
+        }
+        while !overrun && follow.cursor < follow.target && events.len() < most && !self.is_done() {
             let mut found = None;
             let at = ring.read(follow.cursor, |change| {
                 let Some(&place) = follow.places.get(&change.id) else { return };
@@ -145,6 +155,24 @@ impl Outbox {
         told
     }
 
+    /// Whether this turn has more in the ring.
+    pub(crate) fn has_more(&self) -> bool {
+        self.follow.as_ref().is_some_and(|follow| follow.cursor < follow.target)
+    }
+
+    /// Whether a change of status waits, which no rate holds back.
+    pub(crate) fn has_status_news(&mut self, table: &Table) -> bool {
+        for (&id, sent) in self.symbols.iter().zip(&self.sent) {
+            if table.changed_seq(id) > sent.seq {
+                table.read_into(id, &mut self.quote);
+                if self.quote.changed_since(sent.seq).contains(Field::Status) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     /// Puts the ids to events that were told in a row: only the last one can say more than what was said before, because
     /// what it leaves untold is known only now.
     fn join(&mut self, cut: u64, table: &Table, events: &[u8], ends: &[usize], out: &mut Vec<u8>) {
@@ -168,6 +196,7 @@ impl Outbox {
     fn lag(&mut self, follow: &mut Follow, ring: &Ring, table: &Table, out: &mut Vec<u8>, told: &mut Told) {
         // First the place in the ring, then the looks at the table: what comes in between is told whole or from the ring.
         follow.cursor = ring.head();
+        follow.target = follow.cursor;
         let mut missed = 0;
         let mut symbols = Vec::new();
         for (at, (&id, sent)) in self.symbols.iter().zip(&mut self.sent).enumerate() {

@@ -70,6 +70,7 @@ use market::Clock;
 use prometheus::Registry;
 use rand::seq::SliceRandom;
 use table::Table;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use accept::{Listen, bind};
@@ -110,6 +111,8 @@ pub(crate) struct Core {
     pub(crate) hub: Arc<Hub>,
     pub(crate) frames: Frames,
     pub(crate) streams: LiveStreams,
+    /// Bodies that may be read at a time.
+    pub(crate) bodies: Semaphore,
     /// Every random number of the edge.
     pub(crate) dice: Dice,
     /// Set once by [`Edge::serve`] when it is told to stop; read by readiness and by new streams.
@@ -130,16 +133,17 @@ impl Core {
         self.dice.roll(|mut rng| clients.shuffle(&mut rng));
         let steps = clients.len().clamp(1, DRAIN_STEPS);
         let pause = window / u32::try_from(steps).unwrap_or(u32::MAX);
+        let start = tokio::time::Instant::now();
         for step in 0..steps {
             let until = clients.len() * (step + 1) / steps;
             for client in &clients[clients.len() * step / steps..until] {
                 client.wake_end(EndReason::Drain, self.clock.monotonic());
             }
             // Nobody is left to be spread over the rest of the window.
-            if self.hub.is_empty() {
+            if until == clients.len() || self.hub.is_empty() {
                 break;
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep_until(start + pause * u32::try_from(step + 1).unwrap_or(u32::MAX)).await;
         }
         // Whoever came in between.
         self.hub.end_all(EndReason::Drain);
@@ -195,6 +199,7 @@ impl Edge {
             hub,
             frames,
             streams: LiveStreams::default(),
+            bodies: Semaphore::new(request_body::AT_A_TIME),
             dice,
             draining: AtomicBool::new(false),
         };

@@ -55,6 +55,14 @@ impl LiveStreams {
         self.0.lock().remove(&id);
     }
 
+    /// The one stream that is open.
+    #[cfg(test)]
+    pub(crate) fn only(&self) -> String {
+        let streams = self.0.lock();
+        assert_eq!(streams.len(), 1, "one stream is open");
+        streams.keys().map(|&id| name(id)).collect()
+    }
+
     /// The stream of that name, if it is open. Only the one text of an id is taken: 32 lower-case hex digits.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Live>> {
         let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);

@@ -15,17 +15,17 @@
 //!
 //! The modes `trades` and `every` also take changes from the shared ring ([`crate::ring`], `follow.rs`).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use market::{Field, FieldSet, Micros, Quote};
+use market::{Field, FieldSet, Micros, Quote, Symbol};
 use table::{FeedId, SymbolId, Table};
-use wire::{EventId, Mode, Pattern, Settings, Style, encode};
+use wire::{EventId, Mode, Pattern, Rate, Settings, Style, encode};
 
 use crate::follow::Follow;
 use crate::frames::{Frames, Key};
 use crate::pace::{Moment, Pace};
-use crate::ring::TRADE;
+use crate::ring::{Ring, TRADE};
 
 /// Bytes of events joined into one buffer before the connection gets it. It bounds a stream's unsent memory, and is
 /// large enough that the cost of a write no longer shows.
@@ -129,8 +129,8 @@ pub(crate) struct Outbox {
     cut: u64,
     /// The round holds changes of status only, which no limit holds up.
     urgent: bool,
-    /// Tell by the table what the ring would tell, once: the mode has just been changed.
-    pub(crate) catch_up: bool,
+    /// The stream has ended: what is changed now would have nobody to tell.
+    pub(crate) closed: bool,
     pub(crate) last_id: u64,
     /// When the first symbol that its own rate holds back may be told, in monotonic time.
     due: Option<Duration>,
@@ -192,7 +192,7 @@ impl Outbox {
             held_back: u64::MAX,
             cut: 0,
             urgent: false,
-            catch_up: false,
+            closed: false,
             last_id: seq,
             due: None,
             follow: None,
@@ -211,24 +211,28 @@ impl Outbox {
         if settings.symbol_rates.is_empty() && settings.priority.is_empty() {
             return;
         }
+        // By hash: both lists may be as long as the subscription.
+        let rates: HashMap<&Symbol, &Rate> =
+            settings.symbol_rates.iter().map(|(s, rate)| (s, rate)).collect();
+        let focus: HashSet<&Symbol> = settings.priority.iter().collect();
         for (at, &id) in self.symbols.iter().enumerate() {
             let symbol = table.symbol(id);
-            if let Some((_, rate)) = settings.symbol_rates.iter().find(|(s, _)| s == symbol) {
+            if let Some(rate) = rates.get(symbol) {
                 self.rated.push(Rated { at, window: rate.window(), due: Duration::ZERO });
             }
-            if settings.priority.contains(symbol) {
+            if focus.contains(symbol) {
                 self.focus.push(at);
             }
         }
     }
 
     /// Subscribes to another symbol, which begins with a snapshot.
-    pub(crate) fn add(&mut self, id: SymbolId) {
+    pub(crate) fn add(&mut self, id: SymbolId, ring: &Ring) {
         self.end_round();
         self.symbols.push(id);
         self.sent.push(Sent { seq: 0, changes: 0, whole: true });
         if let Some(follow) = &mut self.follow {
-            follow.add(id, self.symbols.len() - 1);
+            follow.add(id, self.symbols.len() - 1, ring);
         }
     }
 
@@ -263,8 +267,9 @@ impl Outbox {
         }
     }
 
-    /// Symbols that came into the table since the last look and match a pattern. Returns whether there were any.
-    pub(crate) fn grow(&mut self, table: &Table) -> bool {
+    /// Takes the symbols that came into the table since the last look and match a pattern. Returns whether any came into
+    /// the table at all.
+    pub(crate) fn grow(&mut self, table: &Table, ring: &Ring) -> bool {
         let len = table.len();
         if self.asked.patterns.is_empty() || len <= self.seen {
             return false;
@@ -276,11 +281,14 @@ impl Outbox {
             let name = table.symbol(id).as_str();
             let room = self.symbols.len() < self.asked.symbols_max;
             if room && self.asked.patterns.iter().any(|p| p.matches(name)) && !known.contains(&id) {
-                self.add(id);
+                self.add(id, ring);
             }
         }
         self.seen = len;
-        self.symbols.len() > before
+        if self.symbols.len() > before {
+            self.place_settings(table);
+        }
+        true
     }
 
     /// Whether a round is under way.
@@ -313,7 +321,11 @@ impl Outbox {
         self.cut.min(self.held_back).min(self.hold.get(self.next).copied().unwrap_or(u64::MAX))
     }
 
+    /// Gives the round up. What it leaves untold is found by the next look.
     pub(crate) fn end_round(&mut self) {
+        if let Some(&untold) = self.hold.get(self.next) {
+            self.held_back = self.held_back.min(untold);
+        }
         self.owed.clear();
         self.hold.clear();
         self.next = 0;
@@ -327,8 +339,7 @@ impl Outbox {
         self.urgent = look == Look::Statuses;
         self.held_back = u64::MAX;
         self.due = None;
-        let catch_up = std::mem::take(&mut self.catch_up);
-        let mode = if catch_up { Mode::Latest } else { self.asked.settings.mode };
+        let mode = self.asked.settings.mode;
         let mut rated = self.rated.iter().peekable();
         for (at, (&id, sent)) in self.symbols.iter().zip(&self.sent).enumerate() {
             let rate = rated.next_if(|rate| rate.at == at);
@@ -381,12 +392,16 @@ impl Outbox {
         look: Look,
         rated: bool,
     ) -> bool {
-        if mode == Mode::Every || sent.whole {
+        if mode == Mode::Every && !sent.whole {
             return false;
         }
         let mut quote = Quote::default();
         table.read_into(id, &mut quote);
         let changed = quote.changed_since(sent.seq);
+        if sent.whole {
+            // The client has an older state of it that it may take for live.
+            return sent.seq > 0 && changed.contains(Field::Status);
+        }
         // A trade stands in the ring, or will in a moment; told from here, the one before it would be merged away.
         if mode == Mode::Trades && !changed.intersection(TRADE).is_empty() {
             return false;
@@ -410,7 +425,7 @@ impl Outbox {
         out: &mut Vec<u8>,
     ) -> Told {
         let mut told = Told::default();
-        if self.next > 0 && self.asked.settings.mode == Mode::Latest {
+        if self.next > 0 && !self.urgent && self.asked.settings.mode == Mode::Latest {
             self.tell_focus(table, frames, most / 2, moment, out, &mut told);
         }
         while out.len() < most && !self.is_done() {
@@ -458,7 +473,8 @@ impl Outbox {
     ) {
         for place in 0..self.focus.len() {
             let at = self.focus[place];
-            let later = self.rated.iter().any(|rate| rate.at == at && moment.now < rate.due);
+            let rate = self.rated.binary_search_by_key(&at, |rate| rate.at).map(|place| &self.rated[place]);
+            let later = rate.is_ok_and(|rate| moment.now < rate.due);
             if out.len() >= most || self.is_done() || later {
                 continue;
             }
@@ -478,6 +494,16 @@ impl Outbox {
         told: &mut Told,
     ) {
         table.read_into(self.symbols[at], &mut self.quote);
+        let sent = self.sent[at];
+        if self.asked.settings.mode == Mode::Trades
+            && !sent.whole
+            && !self.quote.changed_since(sent.seq).intersection(TRADE).is_empty()
+        {
+            // A trade has come since the look: the ring tells it, and what changed with it.
+            let looked_at = self.owed.get(self.next - 1).map_or(0, |&(changed, _)| changed);
+            self.held_back = self.held_back.min(looked_at.saturating_sub(1));
+            return;
+        }
         let id = self.id(table.epoch());
         let from = out.len();
         encode::id_line(out, self.asked.style, id);
@@ -485,7 +511,8 @@ impl Outbox {
             out.truncate(from);
             return;
         }
-        if let Some(rate) = self.rated.iter_mut().find(|rate| rate.at == at) {
+        if let Ok(place) = self.rated.binary_search_by_key(&at, |rate| rate.at) {
+            let rate = &mut self.rated[place];
             rate.due = if self.asked.settings.align {
                 moment.boundary(rate.window)
             } else {

@@ -1,8 +1,8 @@
 //! What a stream is owed, held against the table.
 
-use market::{Decimal, Reason, Source, Status, Symbol, Update};
+use market::{Decimal, Reason, Source, Status, Update};
 use proptest::prelude::*;
-use wire::{Event, Parser, Rate, View};
+use wire::{Event, Parser, View};
 
 use super::*;
 use crate::ring::Ring;
@@ -192,12 +192,13 @@ fn a_symbol_that_appears_later_joins_by_its_pattern() {
         ..asked(Settings::default())
     };
     let mut outbox = Outbox::new(wanted, vec![first], &[], 1, &table, Start::Deltas, Duration::ZERO);
-    assert!(!outbox.grow(&table));
+    let ring = Ring::new(4, 20);
+    assert!(!outbox.grow(&table, &ring), "nothing new");
     intern("W:A");
-    assert!(!outbox.grow(&table));
+    assert!(outbox.grow(&table, &ring) && outbox.symbols.len() == 1);
     intern("V:B");
     intern("V:C");
-    assert!(outbox.grow(&table));
+    assert!(outbox.grow(&table, &ring));
     let names: Vec<_> = outbox.symbols.iter().map(|&id| table.symbol(id).as_str()).collect();
     assert_eq!(names, ["V:A", "V:B"], "as many as it may have");
     assert!(outbox.sent[1].whole);
@@ -235,7 +236,7 @@ impl Followed {
         let settings = Settings { mode, ..Settings::default() };
         let mut outbox = opened(&self.table, &self.ids, settings, start);
         let resume = if let Start::Resume(seq) = start { Some(seq) } else { None };
-        outbox.follow_mode(&self.ring, resume);
+        outbox.follow_mode(&self.ring, &self.table, resume);
         outbox
     }
 
@@ -439,7 +440,7 @@ proptest! {
                 Some(id) => Start::Resume(EventId::parse(id).unwrap().seq),
             };
             let mut outbox = Outbox::new(asked(settings.clone()), subscribed.to_vec(), &[], 8, &table, start, Duration::ZERO);
-            outbox.follow_mode(&ring, if let Start::Resume(seq) = start { Some(seq) } else { None });
+            outbox.follow_mode(&ring, &table, if let Start::Resume(seq) = start { Some(seq) } else { None });
             outbox
         };
         let subscribed = ids[..4].to_vec();
@@ -508,7 +509,7 @@ proptest! {
                     if !reader.subscribed.contains(&ids[symbol]) {
                         reader.subscribed.push(ids[symbol]);
                         reader.untold.push(ids[symbol]);
-                        reader.outbox.add(ids[symbol]);
+                        reader.outbox.add(ids[symbol], &ring);
                         reader.outbox.place_settings(&table);
                     }
                 }

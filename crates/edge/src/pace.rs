@@ -60,7 +60,8 @@ impl Pace {
             budget: None,
             filled_at: now,
             closed_until: None,
-            on_boundary: false,
+            // What a stream begins with leaves at once.
+            on_boundary: true,
         };
         pace.set(settings);
         pace
@@ -76,7 +77,6 @@ impl Pace {
             (rate, saved.min(burst(rate)))
         });
         self.closed_until = None;
-        self.on_boundary = false;
     }
 
     /// Whether the stream may begin to tell what is owed; if not, when to ask again.
@@ -119,6 +119,11 @@ impl Pace {
     pub(crate) fn begun(&mut self, now: Duration) {
         self.on_boundary = false;
         self.closed_until = self.window.filter(|_| !self.align).map(|window| now + window);
+    }
+
+    /// Nothing was owed: the next change waits for a boundary again.
+    pub(crate) fn had_nothing_to_say(&mut self) {
+        self.on_boundary = false;
     }
 
     /// Bytes were sent.
@@ -184,6 +189,10 @@ mod tests {
     fn aligned_windows_begin_together_whoever_asks_when() {
         let mut one = Pace::new(&settings("2", true, None), Duration::ZERO);
         let mut two = Pace::new(&settings("2", true, None), at(77).now);
+        for pace in [&mut one, &mut two] {
+            assert_eq!(pace.may_begin(at(5)), Ok(()), "what a stream begins with leaves at once");
+            pace.begun(at(5).now);
+        }
         // The next half second on the wall clock is 200 ms away.
         assert_eq!(one.may_begin(at(10)), until(200));
         assert_eq!(two.may_begin(at(150)), until(200));
@@ -193,6 +202,10 @@ mod tests {
             pace.begun(at(200).now);
             assert_eq!(pace.may_begin(at(201)), until(700));
         }
+        // Nobody had anything to say at the boundary: what comes after it waits for the next one.
+        assert_eq!(two.may_begin(at(700)), Ok(()));
+        two.had_nothing_to_say();
+        assert_eq!(two.may_begin(at(710)), until(1_200));
         // A timer that comes late does not move the windows.
         assert_eq!(one.may_begin(at(730)), Ok(()));
         one.begun(at(730).now);

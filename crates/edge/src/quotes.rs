@@ -53,7 +53,7 @@ async fn answer(core: &Arc<Core>, asked: &Asked) -> Response {
                     core.metrics.streams_refused.inc();
                     return unavailable(reason, refused_retry_ms(core));
                 }
-                wait(core, &resolved, seq, request.wait).await;
+                wait(core, &resolved, !request.patterns.is_empty(), seq, request.wait).await;
             }
             // A pattern may match more by now.
             list(core, &request, format, &symbols(), seq, None)
@@ -75,7 +75,8 @@ fn whole(
 ) -> Response {
     // The tag stands for what the table says of these symbols; the address says which and how. Taken before the quotes are
     // read, so that it never covers less than what is in them.
-    let newest = resolved.ids.iter().map(|&id| core.table.changed_seq(id)).max().unwrap_or(0);
+    // The sum, because the highest alone would miss a change whose smaller number appears later; each only rises.
+    let newest = resolved.ids.iter().fold(0_u64, |sum, &id| sum.wrapping_add(core.table.changed_seq(id)));
     let tag = format!(
         "W/\"{}-{newest}-{}-{}\"",
         EventId::epoch_text(core.table.epoch()),
@@ -160,15 +161,20 @@ fn age(now: Micros, heard: Micros) -> u64 {
 }
 
 /// Waits until one of the symbols has changed after `since`, the time is over, or the server stops.
-async fn wait(core: &Arc<Core>, resolved: &Resolved, since: u64, most: Duration) {
-    let watched =
-        Watched { symbols: resolved.ids.as_slice().into(), feeds: Box::default(), seen: usize::MAX };
+async fn wait(core: &Arc<Core>, resolved: &Resolved, patterns: bool, since: u64, most: Duration) {
+    let watched = Watched {
+        symbols: resolved.ids.as_slice().into(),
+        feeds: Box::default(),
+        seen: if patterns { resolved.seen } else { usize::MAX },
+    };
     let client = Arc::new(Client::new(watched, CancellationToken::new(), core.clock.monotonic()));
     client.sent_up_to(since);
     let _place = Place::take(core, &client);
     let changed = std::future::poll_fn(|cx| {
         let wake = client.take_wake(cx.waker());
-        let over = wake.end() || core.is_draining() || has_changed(&core.table, &resolved.ids, since);
+        let grown = patterns && core.table.len() > resolved.seen;
+        let over =
+            wake.end() || grown || core.is_draining() || has_changed(&core.table, &resolved.ids, since);
         if over { Poll::Ready(()) } else { Poll::Pending }
     });
     let _ = tokio::time::timeout(most, changed).await;

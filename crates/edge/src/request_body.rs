@@ -6,13 +6,19 @@ use bytes::{Buf, BufMut};
 use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, StatusCode, header};
 
+use tokio::sync::Semaphore;
+
 use crate::problem::Problem;
 
 /// How long a client may take to send a body. A megabyte takes a second on the slowest line that is worth serving.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Bodies that are read at a time, over all clients: with the greatest length of each they bound the memory.
+pub(crate) const AT_A_TIME: usize = 64;
+
 /// Reads a JSON body of at most `most` bytes.
 pub(crate) async fn json<B: Buf>(
+    bodies: &Semaphore,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>>,
     most: usize,
@@ -36,6 +42,8 @@ pub(crate) async fn json<B: Buf>(
         return Err(too_large());
     }
     let reading = async {
+        // Whoever waits for a place longer than a body may take has not sent it in time either.
+        let _place = bodies.acquire().await;
         let mut read = Vec::new();
         let mut body = std::pin::pin!(body);
         while let Some(part) = body.next().await {

@@ -5,11 +5,11 @@
 //! position overwritten and is told that it lagged. Positions are in the order of publication for each writer; two
 //! writers of one symbol may come in the other order than their sequences, which a reader sees by the sequence.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use market::{Field, FieldSet, Quote};
-use parking_lot::Mutex;
 use table::SymbolId;
 
 /// The fields of the last trade.
@@ -19,6 +19,8 @@ pub(crate) const TRADE: FieldSet =
 /// One change: the whole quote as it stood after it.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
+    /// Its position.
+    at: u64,
     pub(crate) id: SymbolId,
     /// How many trades of the symbol the ring had seen with this one; unchanged when it is none.
     pub(crate) trades: u64,
@@ -38,17 +40,11 @@ pub(crate) enum At {
     Overwritten,
 }
 
-#[derive(Debug, Default)]
-struct Place {
-    /// The position plus one; 0 while nothing was written.
-    filled: u64,
-    change: Option<Change>,
-}
-
 /// The ring. Memory: nothing until the first stream wants it, then about 700 bytes a change.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    places: OnceLock<Box<[Mutex<Place>]>>,
+    /// Replaced as a whole: neither does a reader hold up a writer, nor the other way round.
+    places: OnceLock<Box<[ArcSwapOption<Change>]>>,
     len: usize,
     /// The next position to write. Taken with a release, read with an acquire: positions below it are filled or will be.
     next: AtomicU64,
@@ -75,8 +71,14 @@ impl Ring {
         }
     }
 
-    fn places(&self) -> &[Mutex<Place>] {
-        self.places.get_or_init(|| (0..self.len).map(|_| Mutex::default()).collect())
+    /// Takes the memory of the empty ring, so that no writer has to.
+    pub(crate) fn prepare(&self) {
+        self.places();
+        self.counts();
+    }
+
+    fn places(&self) -> &[ArcSwapOption<Change>] {
+        self.places.get_or_init(|| (0..self.len).map(|_| ArcSwapOption::empty()).collect())
     }
 
     fn counts(&self) -> &[AtomicU64] {
@@ -112,26 +114,35 @@ impl Ring {
             None => 0,
         };
         let at = self.next.fetch_add(1, Ordering::AcqRel);
-        let mut place = self.places()[at as usize % self.len].lock();
-        // A writer that was held up for a whole turn must not put an old change over a newer one.
-        if place.filled <= at {
-            place.filled = at + 1;
-            if let Some(old) = &place.change {
-                self.lost.fetch_max(old.quote.seq, Ordering::AcqRel);
+        let place = &self.places()[at as usize % self.len];
+        let change = Arc::new(Change { at, id, trades, is_trade, quote: *quote });
+        let mut there = place.load();
+        loop {
+            // A writer that was held up for a whole turn must not put an old change over a newer one.
+            if there.as_ref().is_some_and(|there| there.at > at) {
+                self.lost.fetch_max(quote.seq, Ordering::AcqRel);
+                return;
             }
-            place.change = Some(Change { id, trades, is_trade, quote: *quote });
+            let before = place.compare_and_swap(&*there, Some(Arc::clone(&change)));
+            if std::ptr::eq(as_ptr(&before), as_ptr(&there)) {
+                break;
+            }
+            there = before;
+        }
+        if let Some(old) = there.as_ref() {
+            self.lost.fetch_max(old.quote.seq, Ordering::AcqRel);
         }
     }
 
-    /// Gives what stands at a position below [`Ring::head`] to `read`, if it is there. Locks the place for that long.
+    /// Gives what stands at a position below [`Ring::head`] to `read`, if it is there.
     pub(crate) fn read(&self, at: u64, read: impl FnOnce(&Change)) -> At {
-        let place = self.places()[at as usize % self.len].lock();
-        match (place.filled.cmp(&(at + 1)), &place.change) {
-            (std::cmp::Ordering::Equal, Some(change)) => {
+        let place = self.places()[at as usize % self.len].load();
+        match place.as_ref() {
+            Some(change) if change.at == at => {
                 read(change);
                 At::Here
             }
-            (std::cmp::Ordering::Greater, _) => At::Overwritten,
+            Some(change) if change.at > at => At::Overwritten,
             _ => At::NotYet,
         }
     }
@@ -142,13 +153,17 @@ impl Ring {
     }
 }
 
+fn as_ptr(change: &Option<Arc<Change>>) -> *const Change {
+    change.as_ref().map_or(std::ptr::null(), Arc::as_ptr)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use market::Symbol;
     use table::Table;
 
-    fn ids(count: usize) -> (std::sync::Arc<Table>, Vec<SymbolId>) {
+    fn ids(count: usize) -> (Arc<Table>, Vec<SymbolId>) {
         let table = Table::new(table::Config { symbols: count, ..table::Config::default() });
         let ids =
             (0..count).map(|n| table.intern(&Symbol::parse(&format!("V:S{n}")).unwrap()).unwrap()).collect();

@@ -95,7 +95,7 @@ fn stream(core: &Arc<Core>) -> BoxedFilter<(Response,)> {
                     Method::GET | Method::HEAD => subscribe::stream(&core, &asked, None),
                     Method::POST => {
                         let most = core.config.load().limits.body_bytes;
-                        match request_body::json(&asked.headers, body, most).await {
+                        match request_body::json(&core.bodies, &asked.headers, body, most).await {
                             Ok(body) => subscribe::stream(&core, &asked, Some(&body)),
                             Err(problem) => problem.reply(),
                         }
@@ -125,7 +125,7 @@ fn live(core: &Arc<Core>) -> BoxedFilter<(Response,)> {
                     Method::DELETE => control::close(&core, &id),
                     Method::PATCH => {
                         let most = core.config.load().limits.body_bytes;
-                        match request_body::json(&asked.headers, body, most).await {
+                        match request_body::json(&core.bodies, &asked.headers, body, most).await {
                             Ok(body) => control::change(&core, &id, &body),
                             Err(problem) => problem.reply(),
                         }

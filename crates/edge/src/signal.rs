@@ -101,6 +101,7 @@ impl Signal {
 
     /// Has the ring filled from now on: every change that is not in the table yet will be in it.
     pub(crate) fn watch(&self) {
+        self.ring.prepare();
         let mut watchers = self.watchers.lock();
         watchers.count += 1;
         watchers.idle_since = None;

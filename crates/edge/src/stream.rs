@@ -33,6 +33,8 @@ pub(crate) struct QuoteStream {
     /// Symbols that were counted for this stream.
     counted: i64,
     lag_us: u64,
+    /// It was woken for a look that it has not been able to take yet.
+    look_owed: bool,
     over: bool,
 }
 
@@ -64,6 +66,7 @@ impl QuoteStream {
             begun: false,
             counted,
             lag_us: 0,
+            look_owed: false,
             over: false,
         }
     }
@@ -77,6 +80,13 @@ impl QuoteStream {
         let now = moment.now;
         let waited = self.live.client.waiting_for(now);
         let wake = self.live.client.take_wake(cx.waker());
+        if let Some(head) = self.head.take() {
+            // What it was woken for comes with the next poll, which follows at once. Even a stream that ends now says
+            // first what it is.
+            self.live.client.wake_again(wake);
+            self.core.metrics.events.hello.inc();
+            return Poll::Ready(Some(self.hand_over(head)));
+        }
         if let Some((at, reason)) = self.ends
             && now >= at
         {
@@ -85,14 +95,6 @@ impl QuoteStream {
         }
         if wake.end() {
             return Poll::Ready(Some(self.goodbye()));
-        }
-        if let Some(head) = self.head.take() {
-            // What it was woken for comes with the next poll, which follows at once.
-            if wake.owed() {
-                self.live.client.wake_owed(now);
-            }
-            self.core.metrics.events.hello.inc();
-            return Poll::Ready(Some(self.hand_over(head)));
         }
         let rang = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
         if rang {
@@ -135,7 +137,11 @@ impl QuoteStream {
         let core = Arc::clone(&self.core);
         let (table, frames) = (&core.table, &core.frames);
         // A heartbeat says that everything up to its sequence was told, so it looks for itself.
-        let mut look_due = rang || wake.owed() || wake.heartbeat();
+        let mut look_due = std::mem::take(&mut self.look_owed)
+            || rang
+            || wake.owed()
+            || wake.heartbeat()
+            || outbox.due().is_some_and(|due| due <= now);
         let mut again = None;
         while out.is_empty() && !outbox.is_done() {
             if outbox.in_round() {
@@ -161,6 +167,7 @@ impl QuoteStream {
                 Ok(()) => Look::All,
                 Err(until) => {
                     again = Some(until);
+                    self.look_owed = true;
                     if status_seq <= self.live.client.status_seen() {
                         break;
                     }
@@ -168,37 +175,37 @@ impl QuoteStream {
                 }
             };
             self.live.client.saw_status(status_seq);
-            if outbox.grow(table) {
+            let ring = &core.hub.signal.ring;
+            if outbox.grow(table, ring) {
                 self.core.watch(&self.live.client, outbox);
             }
-            if outbox.follow.is_some() {
-                let told = outbox.drain(
-                    &self.core.hub.signal.ring,
-                    table,
-                    frames,
-                    outbox.pace.allowance(BUFFER),
-                    out,
-                );
+            self.begun |= look == Look::All;
+            // A stream that may not speak yet is let go ahead by a status of its own, in the order of the ring.
+            if outbox.follow.is_some() && (look == Look::All || outbox.has_status_news(table)) {
+                let most = outbox.pace.allowance(BUFFER);
+                let told = outbox.drain(ring, table, frames, most, out);
                 self.count(told, waited);
                 // There may be more than a buffer of it.
-                look_due = !out.is_empty() && self.live.client.wake_owed(now);
+                self.look_owed |= !out.is_empty();
             }
-            self.begun = look == Look::All;
             if !outbox.begin(table, look, now) {
                 self.live.client.sent_up_to(outbox.looked_up_to());
             }
         }
         // What woke it during a round is found by the next one.
-        if outbox.in_round() && (look_due || wake.owed()) {
-            self.live.client.wake_owed(now);
-        }
-        if !out.is_empty() && std::mem::take(&mut self.begun) {
+        self.look_owed |= outbox.in_round() && (look_due || wake.owed());
+        if out.is_empty() && !outbox.in_round() {
+            self.begun = false;
+            outbox.pace.had_nothing_to_say();
+        } else if self.begun && !out.is_empty() && !outbox.has_more() {
+            self.begun = false;
             outbox.pace.begun(now);
         }
         outbox.pace.sent(out.len());
         let held = outbox.pace.closed_until().filter(|until| now < *until);
-        self.live.client.hold_until(held);
-        [again, held, outbox.due()].into_iter().flatten().min()
+        self.live.client.hold_until(again.or(held));
+        // While the gate is closed nothing that is due earlier can be told.
+        again.or_else(|| [held, outbox.due()].into_iter().flatten().min())
     }
 
     /// Has the body polled again at that time or at its end, if there is any.
@@ -267,8 +274,12 @@ impl Drop for QuoteStream {
     fn drop(&mut self) {
         self.core.hub.leave(self.place);
         self.core.streams.remove(self.live.id);
-        if self.live.outbox.lock().follow.is_some() {
-            self.core.hub.signal.unwatch(self.core.clock.monotonic());
+        {
+            let mut outbox = self.live.outbox.lock();
+            outbox.closed = true;
+            if outbox.follow.take().is_some() {
+                self.core.hub.signal.unwatch(self.core.clock.monotonic());
+            }
         }
         let fallback = if std::thread::panicking() { EndReason::Fault } else { EndReason::ClientGone };
         let reason = self.live.client.end_reason().unwrap_or(fallback);
@@ -278,3 +289,7 @@ impl Drop for QuoteStream {
         tracing::debug!(reason = reason.name(), symbols = self.counted, "stream ended");
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

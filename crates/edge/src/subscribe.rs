@@ -151,6 +151,7 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, style: Styl
     if follows {
         outbox.follow_mode(
             &core.hub.signal.ring,
+            table,
             if let Start::Resume(seq) = start { Some(seq) } else { None },
         );
     }

@@ -185,6 +185,20 @@ async fn a_pattern_takes_what_is_there_and_what_comes_later() {
 }
 
 #[tokio::test]
+async fn patterns_are_few() {
+    let edge = Running::start(Config::default()).await;
+    let (_client, address) = opened(&edge, "symbols=test:*,other:b*").await;
+    // Each is held against every name of the table.
+    let patterns: Vec<String> = (0..63).map(|n| format!("P{n}:*")).collect();
+    let state = edge.send("PATCH", &address, &json!({ "add": patterns }).to_string()).await.json();
+    assert_eq!(state["patterns"].as_array().unwrap().len(), 64);
+    assert_eq!(state["rejected"], json!([{"symbol": "P62:*", "reason": "limit_reached"}]));
+    let many = (0..65).map(|n| format!("P{n}:*")).collect::<Vec<_>>().join(",");
+    let answer = edge.get(&format!("/v1/quotes?symbols={many}"), &[]).await;
+    assert_eq!((answer.status, &answer.json()["detail"]), (400, &"more than 64 patterns".into()));
+}
+
+#[tokio::test]
 async fn many_changes_at_once_leave_one_true_subscription() {
     let mut edge = Running::start(Config::default()).await;
     for n in 0..50 {

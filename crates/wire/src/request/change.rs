@@ -62,11 +62,8 @@ impl Change {
         let (add, remove) = (names("add")?, names("remove")?);
         in_one_list(&add, &remove)?;
         let mut rejected = add.rejected;
-        for entry in remove.rejected {
-            if !rejected.contains(&entry) {
-                rejected.push(entry);
-            }
-        }
+        let mut seen: HashSet<_> = rejected.iter().cloned().collect();
+        rejected.extend(remove.rejected.into_iter().filter(|entry| seen.insert(entry.clone())));
         let usual = Settings::default();
         Ok(Change {
             add: add.symbols,
@@ -78,7 +75,7 @@ impl Change {
             mode: setting(&mut given, "mode", usual.mode, |v| v.word("mode", &Mode::ALL, Mode::name))?,
             max_rate: setting(&mut given, "max_rate", None, |v| Ok(v.rates("max_rate", 0)?.0))?,
             symbol_rates: setting(&mut given, "symbol_rates", Vec::new(), |v| {
-                v.symbol_rates("symbol_rates", limits.symbols_max)
+                v.symbol_rates("symbol_rates", limits.symbols_max.min(Settings::SYMBOL_RATES_MAX))
             })?,
             align: setting(&mut given, "align", usual.align, |v| v.flag("align"))?,
             priority: setting(&mut given, "priority", Vec::new(), |v| {

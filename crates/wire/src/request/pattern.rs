@@ -19,6 +19,9 @@ use super::SymbolReason;
 pub struct Pattern(Box<str>);
 
 impl Pattern {
+    /// Most patterns of one stream or request: each is held against every name of the table.
+    pub const MOST: usize = 64;
+
     /// Reads a pattern; case does not matter, the result is upper case.
     ///
     /// # Errors

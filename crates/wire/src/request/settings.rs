@@ -43,9 +43,9 @@ pub struct Settings {
     pub fields: FieldSet,
     /// What is merged.
     pub mode: Mode,
-    /// Most events a second of each symbol that has no rate of its own.
+    /// Most times a second that the stream speaks, and so most events a second of each symbol.
     pub max_rate: Option<Rate>,
-    /// Most events a second of single symbols, each named once.
+    /// Most events a second of single symbols, each named once; a rate above [`Settings::max_rate`] changes nothing.
     pub symbol_rates: Vec<(Symbol, Rate)>,
     /// Whether the windows of the rates begin at whole multiples of their length on the wall clock.
     pub align: bool,
@@ -58,6 +58,8 @@ pub struct Settings {
 impl Settings {
     /// Most symbols in [`Settings::priority`]: what a person looks at, not another subscription.
     pub const PRIORITY_MAX: usize = 100;
+    /// Most symbols in [`Settings::symbol_rates`]: the few that differ, at some 90 bytes each.
+    pub const SYMBOL_RATES_MAX: usize = 1_000;
     /// What [`Settings::max_kbps`] may be. Less than 8 kilobits is less than five snapshots a second.
     pub const KBPS: std::ops::RangeInclusive<u32> = 8..=1_000_000;
 

@@ -145,10 +145,12 @@ impl StreamRequest {
 /// The settings of a new stream.
 fn settings(given: &mut Given<'_>, limits: &RequestLimits) -> Result<Settings, RequestError> {
     let usual = Settings::default();
-    let (max_rate, mut symbol_rates) =
-        given.take("max_rate").map_or(Ok((None, Vec::new())), |v| v.rates("max_rate", limits.symbols_max))?;
+    let (max_rate, mut symbol_rates) = given.take("max_rate").map_or(Ok((None, Vec::new())), |v| {
+        v.rates("max_rate", limits.symbols_max.min(Settings::SYMBOL_RATES_MAX))
+    })?;
     if let Some(value) = given.take(SYMBOL_RATES) {
-        symbol_rates = value.symbol_rates(SYMBOL_RATES, limits.symbols_max)?;
+        symbol_rates =
+            value.symbol_rates(SYMBOL_RATES, limits.symbols_max.min(Settings::SYMBOL_RATES_MAX))?;
     }
     Settings {
         fields: given.take("fields").map_or(Ok(usual.fields), |v| v.fields("fields"))?,

@@ -54,6 +54,10 @@ impl Names {
             {
                 names.rejected.push((shortened(text), reason));
             }
+            if names.patterns.len() > Pattern::MOST {
+                let detail = format!("more than {} patterns", Pattern::MOST);
+                return Err(RequestError::new(parameter, detail, "use shorter prefixes, or name symbols"));
+            }
             if names.len() > limits.symbols_max {
                 let detail = format!("more than {} symbols", limits.symbols_max);
                 return Err(RequestError::new(parameter, detail, "ask for fewer, or open a second stream"));
