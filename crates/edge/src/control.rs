@@ -73,6 +73,9 @@ pub(crate) fn change(core: &Arc<Core>, id: &str, body: &[u8]) -> Response {
 fn change_symbols(core: &Core, outbox: &mut Outbox, change: &Change) -> Vec<Rejected> {
     let table = &core.table;
     if !change.remove.is_empty() || !change.remove_patterns.is_empty() {
+        for symbol in &change.remove {
+            outbox.asked.awaited.remove(symbol);
+        }
         let gone: HashSet<_> = change.remove.iter().filter_map(|s| table.find(s.as_str())).collect();
         outbox.asked.patterns.retain(|pattern| !change.remove_patterns.contains(pattern));
         let matched = |name: &str| change.remove_patterns.iter().any(|pattern| pattern.matches(name));
@@ -86,7 +89,7 @@ fn change_symbols(core: &Core, outbox: &mut Outbox, change: &Change) -> Vec<Reje
         rejected.push((over.as_str().to_owned(), SymbolReason::LimitReached));
     }
     // What came up since the last look is the older patterns' too.
-    if outbox.asked.patterns.is_empty() {
+    if !outbox.asked.waits_for_symbols() {
         outbox.seen = table.len();
     } else {
         outbox.grow(table, &core.hub.signal.ring);
@@ -97,6 +100,8 @@ fn change_symbols(core: &Core, outbox: &mut Outbox, change: &Change) -> Vec<Reje
         outbox.add(id, &core.hub.signal.ring);
     }
     outbox.asked.patterns.extend(added);
+    let room = most.saturating_sub(outbox.asked.awaited.len());
+    outbox.asked.awaited.extend(resolved.unknown.into_iter().take(room));
     rejected.extend(resolved.rejected);
     rejected
 }

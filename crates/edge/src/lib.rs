@@ -152,7 +152,7 @@ impl Core {
     /// Has the hub watch what a stream is subscribed to now.
     pub(crate) fn watch(&self, client: &Client, outbox: &mut Outbox) {
         outbox.set_feeds(feeds_behind(&self.table, &outbox.symbols));
-        let seen = if outbox.asked.patterns.is_empty() { usize::MAX } else { outbox.seen };
+        let seen = if outbox.asked.waits_for_symbols() { outbox.seen } else { usize::MAX };
         client.watch(Watched {
             symbols: outbox.symbols.as_slice().into(),
             feeds: outbox.feeds.as_slice().into(),

@@ -98,10 +98,19 @@ pub(crate) struct Asked {
     pub(crate) settings: Settings,
     pub(crate) style: Style,
     pub(crate) patterns: Vec<Pattern>,
+    /// Symbols that are not here yet, and join when they are: a venue's catalogue may be on its way.
+    pub(crate) awaited: HashSet<Symbol>,
     /// Most symbols, those of later matches included.
     pub(crate) symbols_max: usize,
     /// Events of symbols after which the stream is done.
     pub(crate) limit: Option<u64>,
+}
+
+impl Asked {
+    /// Whether symbols that appear later may join.
+    pub(crate) fn waits_for_symbols(&self) -> bool {
+        !self.patterns.is_empty() || !self.awaited.is_empty()
+    }
 }
 
 /// What one stream is owed. Memory: 28 bytes a subscribed symbol, and 32 more while a round is under way.
@@ -267,20 +276,22 @@ impl Outbox {
         }
     }
 
-    /// Takes the symbols that came into the table since the last look and match a pattern. Returns whether any came into
+    /// Takes the symbols that came into the table since the last look and are awaited or match a pattern. Returns whether any came into
     /// the table at all.
     pub(crate) fn grow(&mut self, table: &Table, ring: &Ring) -> bool {
         let len = table.len();
-        if self.asked.patterns.is_empty() || len <= self.seen {
+        if !self.asked.waits_for_symbols() || len <= self.seen {
             return false;
         }
         let before = self.symbols.len();
         let seen = self.seen;
         let known: HashSet<SymbolId> = self.symbols.iter().copied().filter(|id| id.index() >= seen).collect();
         for id in (self.seen..len).filter_map(|index| table.id(index)) {
-            let name = table.symbol(id).as_str();
+            let symbol = table.symbol(id);
             let room = self.symbols.len() < self.asked.symbols_max;
-            if room && self.asked.patterns.iter().any(|p| p.matches(name)) && !known.contains(&id) {
+            let matches = self.asked.awaited.remove(symbol)
+                || self.asked.patterns.iter().any(|p| p.matches(symbol.as_str()));
+            if room && matches && !known.contains(&id) {
                 self.add(id, ring);
             }
         }

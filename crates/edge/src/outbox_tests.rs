@@ -17,7 +17,14 @@ fn market(symbols: usize) -> (std::sync::Arc<Table>, Vec<SymbolId>) {
 }
 
 fn asked(settings: Settings) -> Asked {
-    Asked { settings, style: Style::default(), patterns: Vec::new(), symbols_max: SYMBOLS, limit: None }
+    Asked {
+        settings,
+        style: Style::default(),
+        patterns: Vec::new(),
+        awaited: HashSet::new(),
+        symbols_max: SYMBOLS,
+        limit: None,
+    }
 }
 
 fn opened(table: &Table, ids: &[SymbolId], settings: Settings, start: Start) -> Outbox {

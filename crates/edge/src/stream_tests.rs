@@ -285,6 +285,7 @@ fn asked(mode: Mode) -> Asked {
         settings: Settings { mode, ..Settings::default() },
         style: Style::default(),
         patterns: Vec::new(),
+        awaited: std::collections::HashSet::new(),
         symbols_max: 1000,
         limit: None,
     }

@@ -133,10 +133,11 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, style: Styl
     let feeds: Vec<(table::FeedId, FeedState)> =
         feeds_behind(table, &resolved.ids).into_iter().map(|id| (id, table.feed(id))).collect();
     let feeds_told: Vec<_> = feeds.iter().map(|(id, state)| (*id, state.seq)).collect();
+    let waits = !request.patterns.is_empty() || !resolved.unknown.is_empty();
     let watched = Watched {
         symbols: resolved.ids.as_slice().into(),
         feeds: feeds.iter().map(|&(id, _)| id).collect(),
-        seen: if request.patterns.is_empty() { usize::MAX } else { resolved.seen },
+        seen: if waits { resolved.seen } else { usize::MAX },
     };
     let kill = asked.peer.as_ref().map(|p| p.kill.clone()).unwrap_or_default();
     let client = Arc::new(Client::new(watched, kill, now));
@@ -144,6 +145,7 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, style: Styl
         settings: request.settings,
         style,
         patterns: request.patterns,
+        awaited: resolved.unknown.into_iter().collect(),
         symbols_max,
         limit: request.limit,
     };

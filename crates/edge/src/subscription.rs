@@ -14,6 +14,8 @@ pub(crate) type Rejected = (String, SymbolReason);
 pub(crate) struct Resolved {
     pub(crate) ids: Vec<SymbolId>,
     pub(crate) rejected: Vec<Rejected>,
+    /// Those of the rejected that are good names of nothing that is here yet.
+    pub(crate) unknown: Vec<Symbol>,
     /// The length of the table when the patterns were held against it.
     pub(crate) seen: usize,
 }
@@ -28,11 +30,17 @@ pub(crate) fn resolve(
     taken: &[SymbolId],
     most: usize,
 ) -> Resolved {
-    let mut resolved = Resolved { ids: Vec::with_capacity(symbols.len()), rejected, seen: table.len() };
+    // The length first: what comes up during the look is found by the next one.
+    let seen = table.len();
+    let mut resolved =
+        Resolved { ids: Vec::with_capacity(symbols.len()), rejected, unknown: Vec::new(), seen };
     let mut known: HashSet<SymbolId> = taken.iter().copied().collect();
     for symbol in symbols {
         match table.find(symbol.as_str()) {
-            None => resolved.rejected.push((symbol.as_str().to_owned(), SymbolReason::Unknown)),
+            None => {
+                resolved.rejected.push((symbol.as_str().to_owned(), SymbolReason::Unknown));
+                resolved.unknown.push(symbol.clone());
+            }
             Some(id) if known.contains(&id) => {}
             Some(_) if taken.len() + resolved.ids.len() >= most => {
                 resolved.rejected.push((symbol.as_str().to_owned(), SymbolReason::LimitReached));

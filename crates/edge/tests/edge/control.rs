@@ -184,6 +184,35 @@ async fn a_pattern_takes_what_is_there_and_what_comes_later() {
     assert_eq!(all["rejected"][0]["reason"], "pattern_too_wide");
 }
 
+/// As after the start of a server, while a venue's catalogue is on its way. An EventSource would not ask again.
+#[tokio::test]
+async fn a_symbol_that_is_not_here_yet_joins_when_it_is() {
+    let mut edge = Running::start(Config::default()).await;
+    edge.quote(BTC, "1", "2");
+    let query = "symbols=TEST:BTC-USD,TEST:LATE-USD,TEST:NEVER-USD";
+    let (mut client, address) = opened(&edge, query).await;
+    client.next("snapshot").await;
+    edge.send("PATCH", &address, r#"{"remove":["TEST:NEVER-USD"],"add":["TEST:LATER-USD"]}"#).await;
+    for name in ["TEST:NEVER-USD", "TEST:LATE-USD", "TEST:LATER-USD"] {
+        edge.table.intern(&Symbol::parse(name).unwrap()).unwrap();
+        edge.quote(name, "5", "6");
+    }
+    let mut seen = Vec::new();
+    let mut id = String::new();
+    while seen.len() < 2 {
+        let (last, event) = client.any().await;
+        if event["type"] == "snapshot" {
+            seen.push(event["symbol"].as_str().unwrap().to_owned());
+        }
+        id = last;
+    }
+    assert_eq!(seen, ["TEST:LATE-USD", "TEST:LATER-USD"]);
+    // Cut before it appeared: its first change is newer than any id that was given out before.
+    let mut again = edge.stream(query, &[("Last-Event-ID", "abc-1")]).await;
+    assert_eq!(again.next("snapshot").await["symbol"], "TEST:NEVER-USD");
+    assert!(id.starts_with("abc-"));
+}
+
 #[tokio::test]
 async fn patterns_are_few() {
     let edge = Running::start(Config::default()).await;
