@@ -38,8 +38,9 @@ pub const fn moves(changed: FieldSet, wanted: FieldSet) -> bool {
         || !changed.with_derived().intersection(wanted).minus(FieldSet::TIMES).is_empty()
 }
 
-/// Appends what a stream begins with, before any event. Server-sent events: a comment, which makes proxies let the
-/// response go, and the `retry` line. NDJSON: nothing. CSV: the header line, and a row for every rejected symbol.
+/// Appends what a stream begins with. Server-sent events: a comment and the `retry` line; the first event, [`hello`] or
+/// [`refused`], must follow at once, because these lines are of its block. NDJSON: nothing. CSV: the header line, and a row
+/// for every rejected symbol.
 ///
 /// `retry_ms` should be a random value of 1,000 to 60,000 for each connection: browsers wait exactly this long, so
 /// equal values bring everybody back in the same moment, and 0 makes one tab reconnect hundreds of times a second.

@@ -102,15 +102,15 @@ impl EventName {
 /// the last byte.
 const END: &[u8] = b"}\n\n";
 
-/// Appends the head of a stream: how long to wait before reconnecting, and a comment. Proxies that hold a response
-/// back until its first bytes let it go with these.
+/// Appends the head of a stream, the first lines of its first event: a comment, and how long to wait before reconnecting.
+/// Not a block of its own: some readers pass over a block without data, its `retry` too, and others take it for an event.
 ///
 /// `retry_ms` should be a random value of 1,000 to 60,000 for each connection: browsers wait exactly this long, so
 /// equal values bring everybody back in the same moment, and 0 makes one tab reconnect hundreds of times a second.
 pub(crate) fn retry(out: &mut Vec<u8>, retry_ms: u64) {
     out.extend_from_slice(b": quotewire, wire version 1\nretry: ");
     out.extend_from_slice(itoa::Buffer::new().format(retry_ms).as_bytes());
-    out.extend_from_slice(b"\n\n");
+    out.push(b'\n');
 }
 
 /// Appends what goes before the bytes of an event that has an id: the `id` line, or the first member, or the first value.
@@ -180,10 +180,21 @@ mod tests {
     }
 
     #[test]
-    fn the_head_is_a_block_without_an_event() {
-        let mut out = Vec::new();
-        retry(&mut out, 2_417);
-        assert_eq!(out, b": quotewire, wire version 1\nretry: 2417\n\n");
+    fn the_head_and_the_first_event_are_one_block() {
+        for named in [true, false] {
+            let style = Style { named, ..Style::default() };
+            let mut out = Vec::new();
+            retry(&mut out, 2_417);
+            assert_eq!(out, b": quotewire, wire version 1\nretry: 2417\n");
+            begin(&mut out, EventName::Hello, style);
+            end(&mut out, style);
+            let mut events = Vec::new();
+            crate::Parser::default().push(&out, &mut events).unwrap();
+            let [hello] = &events[..] else { panic!("{events:?}") };
+            let name = if named { "hello" } else { "message" };
+            assert_eq!((hello.event.as_str(), hello.data.as_str()), (name, r#"{"type":"hello"}"#));
+            assert_eq!(hello.retry, Some(2_417));
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub(super) fn lines() -> Value {
     let data =
         json!({"type": "string", "contentMediaType": "application/json", "contentSchema": schema("Event")});
     object(
-        "One server-sent event; the stream is a sequence of them. It begins with a `retry` line of its own.",
+        "One server-sent event; the stream is a sequence of them. The first has a `retry` line.",
         &[("data", described(data, "One line of JSON."))],
         &[
             ("id", described(schema("EventId"), "Stands with the events that move a client's state.")),

@@ -108,7 +108,8 @@ async fn one_stream_too_many_is_refused_in_words_that_event_source_understands()
     assert!(
         refused.body.contains("event: refused\ndata: {\"type\":\"refused\",\"reason\":\"too_many_streams\"")
     );
-    assert!(refused.body.contains("retry: "));
+    assert!(refused.body.starts_with(": quotewire, wire version 1\nretry: "));
+    assert_eq!(refused.body.find("\n\n"), Some(refused.body.len() - 2), "one block");
     // Who can read a status gets one.
     for accept in ["text/event-stream, application/problem+json", "application/x-ndjson", "*/*"] {
         let refused = edge.get(target, &[("Accept", accept)]).await;

@@ -50,7 +50,12 @@ async fn hello_then_snapshots_then_changed_fields() {
 
     let body = String::from_utf8(client.body).expect("promise 12: UTF-8");
     assert!(!body.contains('\r'), "promise 12: LF only");
-    assert!(body.contains("\nretry: "));
+    let first = body.split_once("\n\n").unwrap().0;
+    assert!(first.starts_with(": quotewire, wire version 1\nretry: "), "{first}");
+    assert!(
+        first.contains("\nevent: hello\ndata: {"),
+        "one block, which no reader takes for an empty event: {first}"
+    );
 }
 
 #[tokio::test]
