@@ -110,6 +110,30 @@ fn settings_are_read_strictly() {
 }
 
 #[test]
+fn the_last_id_has_the_name_that_a_polyfill_gives_it_in_a_query_of_a_stream_alone() {
+    let request = StreamRequest::parse("symbols=A&lastEventId=ff-9", &LIMITS).unwrap();
+    assert_eq!(request.last_event_id.as_deref(), Some("ff-9"));
+    for query in
+        ["lastEventId=1&last_event_id=1", "last_event_id=1&lastEventId=1", "lastEventId=1&lastEventId=1"]
+    {
+        let error = refused(&format!("symbols=A&{query}"));
+        assert_eq!(
+            (error.parameter.as_str(), error.detail.as_str()),
+            ("last_event_id", "given more than once"),
+            "{query}"
+        );
+    }
+    for other in ["lastEventID", "lasteventid", "LastEventId"] {
+        assert_eq!(refused(&format!("symbols=A&{other}=1")).parameter, other);
+    }
+    assert_eq!(body(r#"{"symbols":["A"],"lastEventId":"ff-9"}"#).unwrap_err().parameter, "lastEventId");
+    assert_eq!(
+        QuotesRequest::parse("symbols=A&lastEventId=1", &LIMITS).unwrap_err().parameter,
+        "lastEventId"
+    );
+}
+
+#[test]
 fn unknown_parameters_are_refused_with_what_was_probably_meant() {
     let error = refused("symbols=A&symbol=B");
     assert_eq!((error.parameter.as_str(), error.fix.as_str()), ("symbol", "did you mean `symbols`?"));

@@ -87,6 +87,10 @@ impl Resource {
             (Resource::Quotes, "format") => Some(
                 "The form of the answer: one JSON object, a quote a line, or CSV. It wins over `Accept`.",
             ),
+            (Resource::Stream, "last_event_id") => Some(
+                "Where to go on, for clients that cannot send the header `Last-Event-ID`; the header wins. Whatever it holds, it \
+                 is never an error. `lastEventId` is another name of it; both at once are refused.",
+            ),
             _ => meaning(name),
         }
     }

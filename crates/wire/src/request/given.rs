@@ -25,11 +25,13 @@ pub(super) enum Value<'a> {
 pub(super) struct Given<'a>(BTreeMap<&'static str, Value<'a>>);
 
 impl<'a> Given<'a> {
-    /// Decodes a query string (percent-encoding, `+` as a blank, broken UTF-8 as U+FFFD).
+    /// Decodes a query string (percent-encoding, `+` as a blank, broken UTF-8 as U+FFFD). `aliases` are other names with the
+    /// known ones that they stand for: under both the values are one parameter's.
     pub(super) fn query(
         query: &str,
         bytes_max: usize,
         known: &[&'static str],
+        aliases: &[(&str, &'static str)],
     ) -> Result<Given<'a>, RequestError> {
         if query.len() > bytes_max {
             let detail = format!("the query string is longer than {bytes_max} bytes");
@@ -38,7 +40,11 @@ impl<'a> Given<'a> {
         }
         let mut given = BTreeMap::<_, Value<'_>>::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let entry = given.entry(find(&name, known)?).or_insert_with(|| Value::Query(Vec::new()));
+            let name = match aliases.iter().find(|(alias, _)| *alias == name) {
+                Some((_, known)) => known,
+                None => find(&name, known)?,
+            };
+            let entry = given.entry(name).or_insert_with(|| Value::Query(Vec::new()));
             if let Value::Query(values) = entry {
                 values.push(value.into_owned());
             }

@@ -84,7 +84,7 @@ impl QuotesRequest {
     /// # Errors
     /// When anything but a single symbol is wrong: refuse the request.
     pub fn parse(query: &str, limits: &RequestLimits) -> Result<QuotesRequest, RequestError> {
-        let mut given = Given::query(query, limits.query_bytes_max, QuotesRequest::PARAMETERS)?;
+        let mut given = Given::query(query, limits.query_bytes_max, QuotesRequest::PARAMETERS, &[])?;
         let symbols = given.take("symbols").map_or(Ok(Vec::new()), |v| v.list("symbols"))?;
         let Names { symbols, patterns, rejected } = Names::needed("symbols", &symbols, limits)?;
         Ok(QuotesRequest {
@@ -144,7 +144,8 @@ impl SymbolsRequest {
     /// # Errors
     /// When something is wrong: refuse the request.
     pub fn parse(query: &str) -> Result<SymbolsRequest, RequestError> {
-        let mut given = Given::query(query, SymbolsRequest::QUERY_BYTES_MAX, SymbolsRequest::PARAMETERS)?;
+        let mut given =
+            Given::query(query, SymbolsRequest::QUERY_BYTES_MAX, SymbolsRequest::PARAMETERS, &[])?;
         let limit = match given.take("limit") {
             None => SymbolsRequest::LIMIT_DEFAULT,
             Some(value) => usize::try_from(value.whole("limit", 1..=SymbolsRequest::LIMIT_MAX as u64)?)

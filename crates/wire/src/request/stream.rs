@@ -39,6 +39,10 @@ pub struct StreamRequest {
     pub last_event_id: Option<String>,
 }
 
+/// Other names that parameters have in a query string. `lastEventId` is what event-source-polyfill calls its last id, and it
+/// gives up for ever when that is refused.
+const ALIASES: &[(&str, &str)] = &[("lastEventId", "last_event_id")];
+
 /// What only a body has: a query string says it with `max_rate`.
 const SYMBOL_RATES: &str = "symbol_rates";
 
@@ -84,7 +88,7 @@ impl StreamRequest {
     /// assert_eq!((error.parameter.as_str(), error.fix.as_str()), ("feilds", "did you mean `fields`?"));
     /// ```
     pub fn parse(query: &str, limits: &RequestLimits) -> Result<StreamRequest, RequestError> {
-        let given = Given::query(query, limits.query_bytes_max, StreamRequest::PARAMETERS)?;
+        let given = Given::query(query, limits.query_bytes_max, StreamRequest::PARAMETERS, ALIASES)?;
         StreamRequest::read(given, limits)
     }
 
