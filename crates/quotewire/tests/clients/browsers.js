@@ -36,7 +36,7 @@ const HTML = `<!doctype html><title>clients</title>
 <script src="/modules/event-source-polyfill/src/eventsource.js"></script>
 <script type="module" src="/page.js"></script>`;
 
-/** Starts a browser. `open(kind, url, options)` has its page open a stream and gives the lines it reports. */
+/** Starts a browser. `open(kind, url)` has its page open a stream and gives the lines it reports. */
 export async function startBrowser(name) {
   const work = [];
   const lines = new Map();
@@ -90,10 +90,10 @@ export async function startBrowser(name) {
     await stop();
     throw error;
   }
-  const open = (kind, address, options, told) => {
+  const open = (kind, address, told) => {
     const key = String(lines.size);
     lines.set(key, told);
-    work.push({ key, kind, url: address, options });
+    work.push({ key, kind, url: address });
     hand();
   };
   return { url, open, stop };

@@ -119,7 +119,7 @@ async function follows(client) {
     const all = events(run);
     const lastId = all.slice(0, all.findLastIndex((e) => e.event === "hello")).findLast((e) => ["snapshot", "quote", "status"].includes(e.event)).id;
     const resumed = streams(proxy)[1];
-    const inAddress = new URL(resumed.split(" ")[1], proxy.url).searchParams.get("last_event_id");
+    const inAddress = new URL(resumed.split(" ")[1], proxy.url).searchParams.get("lastEventId");
     assert.deepEqual([headerOf(resumed, "Last-Event-ID"), inAddress], client.facts.resumes === "Last-Event-ID" ? [lastId, null] : [null, lastId]);
     assert.equal(named(run, "reset").length, 0);
     assert.equal(named(run, "hello")[1].data.epoch, named(run, "hello")[0].data.epoch);
@@ -247,16 +247,17 @@ describe("other people's clients", { concurrency: true }, () => {
       }
     }));
   }
-  test("event-source-polyfill gives up when its own name for the last id is left as it is", () => busy(async () => {
+  test("event-source-polyfill replaces the `lastEventId` that its page began with", () => busy(async () => {
     const server = await serve();
     const proxy = await startProxy(server.port);
     try {
-      const client = { ...CLIENTS.find((c) => c.kind === "event-source-polyfill"), options: {} };
-      const run = startClient(client, browsers, proxy.url + path(await liveSymbols(server, 2)));
-      await untilRun("a quote", run, () => named(run, "quote").length > 0);
+      const client = CLIENTS.find((c) => c.kind === "event-source-polyfill");
+      const run = startClient(client, browsers, `${proxy.url}${path(await liveSymbols(server, 2))}&lastEventId=1-1`);
+      await untilRun("a quote after the reset", run, () => named(run, "reset").length === 1 && named(run, "quote").length > 0);
       proxy.cut();
-      await untilRun("the end", run, () => run.lines.some((line) => line.trouble === "readyState 2"));
-      assert.match(streams(proxy)[1], /[?&]lastEventId=/);
+      await untilRun("the second hello", run, () => named(run, "hello").length === 2);
+      const ids = new URL(streams(proxy)[1].split(" ")[1], proxy.url).searchParams.getAll("lastEventId");
+      assert.deepEqual([ids.length, ids[0].split("-")[0]], [1, named(run, "hello")[0].data.epoch]);
     } finally {
       await proxy.stop();
       await server.stop();

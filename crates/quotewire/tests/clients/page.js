@@ -19,7 +19,7 @@ const listen = (key, source) => {
 
 const KINDS = {
   EventSource: (key, url) => listen(key, new EventSource(url)),
-  "event-source-polyfill": (key, url, options) => listen(key, new window.EventSourcePolyfill(url, options)),
+  "event-source-polyfill": (key, url) => listen(key, new window.EventSourcePolyfill(url)),
   // Its documents: a stream that ends is over; throw in `onclose` for what `onerror` does, which is to come back.
   "fetch-event-source": (key, url) => fetchEventSource(url, {
     openWhenHidden: true,
@@ -32,7 +32,7 @@ const KINDS = {
 for (;;) {
   const answer = await fetch("/next");
   if (answer.status === 200) {
-    const { key, kind, url, options } = await answer.json();
-    KINDS[kind](key, url, options);
+    const { key, kind, url } = await answer.json();
+    KINDS[kind](key, url);
   }
 }
