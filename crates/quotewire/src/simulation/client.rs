@@ -400,11 +400,9 @@ impl Client {
                 seen.accepted = hello.accepted.iter().filter_map(|name| Symbol::parse(name).ok()).collect();
                 let before = seen.id.map(|(epoch, _)| epoch);
                 seen.owed_reset = before.map(|before| before != epoch);
-                if !hello.rejected.is_empty() {
-                    // The gateway does not know its venue's symbols yet: ask again, and from the start, because an id
-                    // is good for the same symbols only.
-                    (seen.hang_up, seen.forget) = (true, true);
-                }
+                // The gateway does not know its venue's symbols yet: they join by themselves when it does.
+                seen.added =
+                    hello.rejected.iter().filter_map(|entry| Symbol::parse(&entry.symbol).ok()).collect();
             }
             Event::Snapshot(quote) | Event::Quote(quote) => {
                 // An id vouches for what was added once its snapshot has come.
