@@ -109,6 +109,11 @@ impl Pace {
         Err(now + Duration::from_secs_f64(wait))
     }
 
+    /// Whether a bandwidth is kept.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.budget.is_some()
+    }
+
     /// Most bytes to send now.
     pub(crate) fn allowance(&self, most: usize) -> usize {
         // At least one event goes whenever anything may.

@@ -144,7 +144,17 @@ impl QuoteStream {
             || outbox.due().is_some_and(|due| due <= now);
         let mut again = None;
         while out.is_empty() && !outbox.is_done() {
+            let status_seq = self.core.hub.signal.status_seq();
             if outbox.in_round() {
+                // A round that a bandwidth stretches must not hold up a change of status.
+                let news = outbox.pace.is_narrow() && status_seq > self.live.client.status_seen();
+                if news && !outbox.is_urgent() {
+                    self.live.client.saw_status(status_seq);
+                    // What the round leaves is found by the look after this one.
+                    let found = outbox.begin(table, Look::Statuses, now);
+                    (look_due, self.look_owed) = (!found, found);
+                    continue;
+                }
                 if !outbox.is_urgent()
                     && let Err(until) = outbox.pace.may_go_on(now)
                 {
@@ -162,7 +172,6 @@ impl QuoteStream {
             if !std::mem::take(&mut look_due) {
                 break;
             }
-            let status_seq = self.core.hub.signal.status_seq();
             let look = match outbox.pace.may_begin(moment) {
                 Ok(()) => Look::All,
                 Err(until) => {

@@ -157,6 +157,26 @@ async fn a_round_held_up_by_bandwidth_does_not_spin() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn promise_10_a_status_does_not_wait_for_a_round_that_bandwidth_stretches() {
+    let mut rig = Rig::new(200);
+    let mut stream = rig.open("symbols=V:*&max_kbps=8");
+    rig.take(&mut stream);
+    let told = rig.core.metrics.events.snapshot.get();
+    assert!((1..100).contains(&told), "{told} of 200");
+    // The first one was told first.
+    rig.status(0, Status::Stale);
+    rig.look();
+    rig.take(&mut stream);
+    assert_eq!(rig.core.metrics.events.status.get(), 1);
+    // And the rest of the round goes on as the bandwidth allows.
+    for _ in 0..400 {
+        rig.pass(500).await;
+        rig.take(&mut stream);
+    }
+    assert_eq!(rig.core.metrics.events.snapshot.get(), 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_passed_due_time_behind_a_closed_gate_does_not_spin() {
     let mut rig = Rig::new(2);
     let mut stream = rig.open("symbols=V:*&max_rate=0.01,V:S0@1");
