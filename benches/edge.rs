@@ -7,6 +7,12 @@
 //! Each figure is the time from the first byte of the request to the last byte of what it says, in one process with the
 //! server, so both share the cores.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench stops at the first fault, and says what it saw"
+)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
