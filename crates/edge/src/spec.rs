@@ -2,7 +2,7 @@
 //!
 //! Both documents are made from the code: fields, words and limits come from the lists that the server itself reads
 //! and writes by, so a new field or reason is in them without further ado. What no list says (which answers a route
-//! gives, what a parameter means) is written in [`mod@openapi`], [`parameters`], [`schemas`] and [`events`], and held
+//! gives, what a parameter means) is written in `openapi`, `parameters`, `schemas` and `events`, and held
 //! by tests that compare it with real answers.
 //!
 //! The schemas are strict: they name every key that this server writes. Clients must be wider than that, because later

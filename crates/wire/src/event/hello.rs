@@ -104,7 +104,7 @@ pub struct Feed {
     pub kind: String,
     /// What its prices are: `live`, `delayed`, `demo`, `replay`, `synthetic`.
     pub mode: String,
-    /// A name of [`Status`].
+    /// A name of [`market::Status`].
     pub status: String,
 }
 
