@@ -152,7 +152,7 @@ async fn a_stream_ends_where_it_was_asked_to() {
     client.next("quote").await;
     assert_eq!(client.next("goodbye").await["reason"], "limit");
     assert_eq!(client.event().await, None);
-    let mut client = edge.stream("symbols=TEST:BTC-USD&duration=50ms", &[]).await;
+    let mut client = edge.stream("symbols=TEST:BTC-USD&duration=1s", &[]).await;
     client.next("snapshot").await;
     assert_eq!(client.next("goodbye").await["reason"], "duration");
     let config = Config { max_stream_age: Some(Duration::from_millis(50)), ..Config::default() };
