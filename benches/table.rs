@@ -21,7 +21,8 @@ use criterion::{BatchSize, Criterion, criterion_group};
 use dashmap::DashMap;
 use market::{Decimal, Delta, Field, Micros, Quote, Reason, Source, Status, Symbol, Update};
 use parking_lot::{Mutex, RwLock};
-use table::{Applied, Config, SymbolId, Table, Writer};
+use table::marks::Marks;
+use table::{Applied, Config, SymbolId, Table, Watcher, Writer};
 
 /// As many as a large venue lists; their slots do not fit the first-level cache.
 const SYMBOLS: usize = 4_096;
@@ -38,7 +39,12 @@ fn book_ticker(n: u64) -> Update {
 }
 
 fn table() -> (Arc<Table>, Vec<SymbolId>) {
-    let table = Table::new(Config { symbols: SYMBOLS, ..Config::default() });
+    watched(1)
+}
+
+/// A table with that many watchers.
+fn watched(watchers: usize) -> (Arc<Table>, Vec<SymbolId>) {
+    let table = Table::new(Config { symbols: SYMBOLS, watchers, ..Config::default() });
     let mut writer = table.writer().expect("the first writer");
     let ids: Vec<SymbolId> = (0..SYMBOLS)
         .map(|n| table.intern(&Symbol::parse(&format!("V:S{n}")).expect("a symbol")).expect("room"))
@@ -188,6 +194,47 @@ fn writes(c: &mut Criterion) {
     group.finish();
 }
 
+/// What a change costs by the number of watchers it is marked for, and what asking them costs.
+fn watches(c: &mut Criterion) {
+    let mut group = c.benchmark_group("watch");
+    for watchers in [0, 1, 2, 4, 16] {
+        let (table, ids) = watched(watchers);
+        let mut tickers = Tickers::new(&table);
+        let mut taken: Vec<Watcher> = std::iter::from_fn(|| table.watcher()).collect();
+        group.bench_function(format!("book ticker, 4096 symbols in turn, {watchers} watchers"), |b| {
+            b.iter(|| tickers.write(ids[tickers.n as usize % SYMBOLS], tickers.n as usize / SYMBOLS));
+        });
+        group.bench_function(format!("the same and every 64th time a drain, {watchers} watchers"), |b| {
+            b.iter(|| {
+                if tickers.n.is_multiple_of(64) {
+                    taken.iter_mut().for_each(|watcher| watcher.drain(|id| _ = black_box(id)));
+                }
+                tickers.write(ids[tickers.n as usize % SYMBOLS], tickers.n as usize / SYMBOLS)
+            });
+        });
+    }
+    for places in [SYMBOLS, 100_000, 1_000_000] {
+        let marks = Marks::new(places);
+        group.bench_function(format!("drain of nothing, {places} symbols"), |b| {
+            b.iter(|| black_box(&marks).drain(|place| _ = black_box(place)));
+        });
+        group.bench_function(format!("mark and drain of one, {places} symbols"), |b| {
+            b.iter(|| {
+                marks.mark(black_box(1_234));
+                black_box(&marks).drain(|place| _ = black_box(place));
+            });
+        });
+    }
+    let marks = Marks::new(SYMBOLS);
+    group.bench_function("mark and drain of all 4096 symbols", |b| {
+        b.iter(|| {
+            (0..SYMBOLS).for_each(|place| marks.mark(place));
+            black_box(&marks).drain(|place| _ = black_box(place));
+        });
+    });
+    group.finish();
+}
+
 /// Reads while another thread writes the same slot as fast as it can.
 fn contended(c: &mut Criterion) {
     let mut group = c.benchmark_group("read under a writer of the same symbol");
@@ -253,7 +300,7 @@ fn repeat(what: &str, times: u64) {
     }
 }
 
-criterion_group!(benches, reads, writes, contended, deltas);
+criterion_group!(benches, reads, writes, watches, contended, deltas);
 
 fn main() {
     let words: Vec<String> = std::env::args().collect();

@@ -106,7 +106,13 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
     let epoch = u64::try_from(clock.now().get()).unwrap_or(1);
     // A feed has one writer, or one for each endpoint that its venue spreads its channels over.
     let (feeds, writers) = (sources.len().max(1), 2 * sources.len().max(1));
-    let table = Table::new(table::Config { symbols: config.symbols_max, feeds, writers, epoch });
+    let table = Table::new(table::Config {
+        symbols: config.symbols_max,
+        feeds,
+        writers,
+        epoch,
+        ..table::Config::default()
+    });
     let limits = config.edge.limits.clone();
     let edge =
         Edge::new(config.edge, Arc::clone(&table), Arc::clone(&clock), registry.clone()).map_err(series)?;

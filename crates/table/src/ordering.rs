@@ -71,6 +71,46 @@
 //! A bound may be an old one, when its writer was held up between loading `next` and storing it. It would pull a freshly
 //! computed cut back; `floor` remembers the highest cut that was ever true, and what was true stays true.
 //!
+//! # The marks (`marks.rs`, `watcher.rs`)
+//!
+//! A change, extended, is: ticket, slot, `changed`, *marks*, idle. A mark goes up: leaf by `fetch_or`, then on each level above
+//! a look, and a `fetch_or` if the bit is not set. A drain comes down: top, then the words below each bit that it took.
+//!
+//! | atomic | operation | order | partner and argument |
+//! |---|---|---|---|
+//! | leaf | `fetch_or` by a mark | AcqRel | the drain's swap, both ways: a swap after it in the order of this word takes the bit and sees the change; a swap before it is seen by the mark, with all that this drain did above |
+//! | middle, top | load by a mark | Acquire | reads what is the result of read-modify-writes only, so it continues the release of every one of them up to there; see below for what is concluded from a set bit |
+//! | middle, top | `fetch_or` by a mark | AcqRel | as a leaf's |
+//! | top | load by a drain | Acquire | 0: nothing is taken, so nothing is concluded by others. The mark of a change below the cut happened before the cut, so 0 means that an earlier drain took it |
+//! | all | `swap` by a drain | AcqRel | the marks, both ways, as above. *Also of a word that turns out to be 0* |
+//! | all | `fetch_or` by a drain that panics | AcqRel | puts back what was not given, from the leaf upwards, as a mark |
+//! | `taken` | compare-exchange, store 0 | Acquire, Release | the drains of one owner happen before those of the next: there is one drain at a time |
+//!
+//! *No mark is lost.* Let a mark look at, or change, the word of some level after the drain *D* swapped it, in the order of
+//! that word. Then it synchronizes with *D*, whose swaps further up happened earlier: on every level above, too, the mark comes
+//! after *D*. Turned round: when the mark comes before *D* on a level, it came before *D* on all levels below. So let *D* be
+//! the first drain to swap the top after the mark was there. The mark left the bit of the top set, *D* takes it and goes
+//! down; the mark was before *D* on the middle level too and left that bit set, so *D* takes it, unless an earlier drain did,
+//! which then went down itself; and so to the leaf. Whoever takes the leaf's bit reads from the mark or something later in
+//! its release sequence, and sees the change.
+//!
+//! *What is at or below a cut is drained.* The mark happened before the idle, the idle before the cut, the cut before the
+//! drain. So in the order of each word the mark comes before the swap of this drain, which finds the bit unless an earlier
+//! one did. Test: `tests/loom.rs: what_lies_below_a_cut_is_drained_of_...`. It fails when the mark comes after the idle, when a
+//! leaf that has the bit is left alone, when the levels above are left alone because the leaf had a bit, and when a
+//! read-modify-write of leaf or drain loses its Acquire or its Release.
+//!
+//! *Why a leaf is never only looked at.* Another mark set the bit, a drain took it and read the old quote, and then this change
+//! was published: a look could still see the bit from before, because nothing orders it after the drain, and the change
+//! would never be told. To look there one would need `SeqCst` between the publication and the look, and between the swap
+//! and the read of the quote. The read-modify-write always sees the newest value, and is the cheaper of the two.
+//!
+//! *Why above it a look is enough.* A bit that was set for another symbol by a mark that is still under way counts as
+//! well, for the argument asks only that the bit was set when this mark was there.
+//!
+//! *Why a drain swaps what is 0.* A mark that sets a middle bit after a drain merely looked at the word would learn nothing
+//! of that drain, could see the top's bit from before it, and leave it at that: the change would wait for the next mark.
+//!
 //! # Around them
 //!
 //! | atomic | operation | order | partner and argument |
@@ -84,6 +124,8 @@
 //!
 //! * loom explores two to three preemptions on slots of two and three words; not all interleavings of a full-size slot.
 //!   The slot's code does not depend on its size but for the loop over `pending`.
+//! * loom does not notice when a mark's look above the leaf is made Relaxed, nor when a drain only looks at a word that is 0:
+//!   both need more threads than it can go through. They rest on the argument alone.
 //! * loom lets a Relaxed store carry on what an earlier Release store of the same word published. So it does not notice when
 //!   the store of the bound is made Relaxed; that Release rests on the argument alone.
 //! * loom does not explore load buffering, and gives Relaxed loads only values from the past; the arguments above do not

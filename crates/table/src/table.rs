@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use market::{Group, Micros, Quote, Symbol};
 
-use crate::Writer;
 use crate::feeds::{FeedId, FeedInfo, FeedState, Feeds};
 use crate::layout::{self, HEARD, Origin, fill};
 use crate::names::{Entry, Names};
 use crate::sequence::Sequencer;
 use crate::sync::{AtomicU64, Ordering};
+use crate::watcher::Watchers;
+use crate::{Watcher, Writer};
 
 /// How large a table is. It never grows beyond this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +22,16 @@ pub struct Config {
     pub feeds: usize,
     /// Most writers at a time, usually one a feed. Every safe cut looks at each of them.
     pub writers: usize,
+    /// Most watchers at a time, at most [`crate::WATCHERS_MAX`]. Every change is marked for each of them, taken or not.
+    pub watchers: usize,
     /// Which life of the table this is: sequences of different epochs do not compare.
     pub epoch: u64,
 }
 
 impl Default for Config {
-    /// 16,384 symbols (about 18 MB when all are used), 64 feeds, 64 writers, epoch 1.
+    /// 16,384 symbols (about 18 MB when all are used), 64 feeds, 64 writers, one watcher, epoch 1.
     fn default() -> Config {
-        Config { symbols: 16_384, feeds: 64, writers: 64, epoch: 1 }
+        Config { symbols: 16_384, feeds: 64, writers: 64, watchers: 1, epoch: 1 }
     }
 }
 
@@ -82,19 +85,21 @@ pub struct Table {
     pub(crate) changed: Box<[AtomicU64]>,
     pub(crate) feeds: Feeds,
     pub(crate) sequencer: Sequencer,
+    pub(crate) watchers: Watchers,
     writers: usize,
 }
 
 impl Table {
     /// An empty table.
     pub fn new(config: Config) -> Arc<Table> {
-        let Config { symbols, feeds, writers, epoch } = config;
+        let Config { symbols, feeds, writers, watchers, epoch } = config;
         Arc::new(Table {
             epoch,
             names: Names::new(symbols),
             changed: (0..symbols).map(|_| AtomicU64::new(0)).collect(),
             feeds: Feeds::new(feeds),
             sequencer: Sequencer::new(writers),
+            watchers: Watchers::new(watchers, symbols),
             writers,
         })
     }
@@ -168,6 +173,12 @@ impl Table {
     pub fn writer(self: &Arc<Table>) -> Result<Writer, TooManyWriters> {
         let place = self.sequencer.claim().ok_or(TooManyWriters { limit: self.writers })?;
         Ok(Writer::new(Arc::clone(self), place))
+    }
+
+    /// A watcher that nobody has, if there is one. It begins with every symbol that has changed in this epoch, and is
+    /// somebody else's to take when it is dropped.
+    pub fn watcher(self: &Arc<Table>) -> Option<Watcher> {
+        Watcher::claim(self)
     }
 
     #[inline]

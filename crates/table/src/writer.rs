@@ -100,6 +100,8 @@ impl Writer {
         // Only now: a write that is given up half-way leaves the notes as they were.
         merge::note(&plan, update, heard, |at, word| guard.set_note(at, word));
         drop(guard);
+        // After the change is visible, and before the cut may pass it: who takes the cut and then drains is given it.
+        self.table.watchers.mark(id);
         drop(ticket);
         Applied::Changed { seq, fields: plan.changed }
     }
@@ -123,6 +125,7 @@ impl Writer {
         self.table.changed[id.index()].store(seq, Ordering::Release);
         merge::note_status(&plan, |at, word| guard.set_note(at, word));
         drop(guard);
+        self.table.watchers.mark(id);
         drop(ticket);
         Some(seq)
     }

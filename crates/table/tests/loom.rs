@@ -1,4 +1,5 @@
-//! Every interleaving of a small table, up to a bound: slots of two and three words, the sequencer, the safe cut.
+//! Every interleaving of a small table, up to a bound: slots of two and three words, the sequencer, the safe cut, the
+//! marks.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p table --release --test loom` (in a target directory of its own, because the
 //! flags rebuild everything). `LOOM_MAX_PREEMPTIONS` widens or narrows the search; without it each model uses its own bound.
@@ -8,6 +9,7 @@
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
+use table::marks::Marks;
 use table::sequence::Sequencer;
 use table::slot::Slot;
 
@@ -315,4 +317,90 @@ fn the_cut_sees_a_change_through_the_writers_next_bound() {
         }
         writer.join().unwrap();
     });
+}
+
+/// Two writers of one value each, which stand behind places of the marks, and what a drainer has seen of them.
+struct Watched {
+    /// By writer its value: the number of its change. Relaxed, so that only marks and tickets make it visible.
+    values: [AtomicU64; 2],
+    places: [usize; 2],
+    marks: Marks,
+    sequencer: Sequencer,
+}
+
+impl Watched {
+    /// The same steps in the same order as `Writer::apply`.
+    fn write(&self, writer: usize, place: &mut table::sequence::Place) {
+        let ticket = self.sequencer.take(place);
+        self.values[writer].store(ticket.seq(), Ordering::Relaxed);
+        self.marks.mark(self.places[writer]);
+        drop(ticket);
+    }
+
+    /// Drains, and looks at what stands behind each place.
+    fn drain(&self, seen: &mut [u64; 2]) {
+        self.marks.drain(|place| {
+            for writer in (0..2).filter(|writer| self.places[*writer] == place) {
+                seen[writer] = self.values[writer].load(Ordering::Relaxed);
+            }
+        });
+    }
+}
+
+/// Two writers on those places, and a drainer that drains at some time, and then takes a cut and drains: every change at or
+/// below the cut has been seen. After all of it, everything has.
+///
+/// Once with the drainer before the writers in loom's first run, and once behind them. Loom moves a change before a look
+/// only as far as the last look at the same word, so from a drainer in front it hardly finds any drain with a cut above 0;
+/// from one behind it finds those, and fewer of the drains that see a mark too early.
+fn what_lies_below_a_cut_is_drained(places: [usize; 2]) {
+    for drainer_behind in [false, true] {
+        check(2, move || drained_below_a_cut(places, drainer_behind));
+    }
+}
+
+fn drained_below_a_cut(places: [usize; 2], drainer_behind: bool) {
+    let (values, sequencer) = (Default::default(), Sequencer::new(2));
+    let marks = Marks::new(places[1] + 1);
+    let watched = Arc::new(Watched { values, places, marks, sequencer });
+    let writers = [0, 1].map(|writer| {
+        let mut place = watched.sequencer.claim().unwrap();
+        let watched = Arc::clone(&watched);
+        thread::spawn(move || watched.write(writer, &mut place))
+    });
+    let mut seen = [0, 0];
+    if drainer_behind {
+        thread::yield_now();
+    }
+    watched.drain(&mut seen);
+    let cut = watched.sequencer.safe_cut();
+    watched.drain(&mut seen);
+    let below = seen.into_iter().filter(|seq| (1..=cut).contains(seq)).count() as u64;
+    assert_eq!(below, cut, "{seen:?} at {cut}");
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    watched.drain(&mut seen);
+    seen.sort_unstable();
+    assert_eq!((seen, watched.marks.is_quiet()), ([1, 2], true));
+}
+
+#[test]
+fn what_lies_below_a_cut_is_drained_of_one_symbol() {
+    what_lies_below_a_cut_is_drained([0, 0]);
+}
+
+#[test]
+fn what_lies_below_a_cut_is_drained_of_two_symbols_of_one_word() {
+    what_lies_below_a_cut_is_drained([0, 1]);
+}
+
+#[test]
+fn what_lies_below_a_cut_is_drained_of_two_words() {
+    what_lies_below_a_cut_is_drained([0, 64]);
+}
+
+#[test]
+fn what_lies_below_a_cut_is_drained_of_two_middle_words() {
+    what_lies_below_a_cut_is_drained([0, 4_096]);
 }

@@ -68,6 +68,12 @@ fn whole(quote: &Quote) -> u64 {
     n
 }
 
+/// The sequence of a quote that is whole.
+fn whole_seq(quote: &Quote) -> u64 {
+    whole(quote);
+    quote.seq
+}
+
 struct Stage {
     table: std::sync::Arc<Table>,
     ids: Vec<SymbolId>,
@@ -78,7 +84,11 @@ struct Stage {
 
 impl Stage {
     fn new() -> Stage {
-        let table = Table::new(Config { symbols: SYMBOLS, writers: WRITERS, ..Config::default() });
+        Stage::with(Config::default())
+    }
+
+    fn with(config: Config) -> Stage {
+        let table = Table::new(Config { symbols: SYMBOLS, writers: WRITERS, ..config });
         let name = |n: usize| Symbol::parse(&format!("V:S{n}")).unwrap();
         let ids = (0..SYMBOLS).map(|n| table.intern(&name(n)).unwrap()).collect();
         Stage { table, ids, numbers: AtomicU64::new(1), writing: AtomicUsize::new(WRITERS) }
@@ -208,6 +218,66 @@ fn a_cut_never_passes_an_unpublished_change() {
         published[1..].iter().all(|place| place.load(Ordering::Relaxed) != u64::MAX),
         "no hole in the numbers"
     );
+}
+
+/// *Cut, then drain*: who looks only at what a watcher names has seen every change at or below the cut, and no drain names
+/// a symbol twice. Each reader has a watcher of its own.
+#[test]
+fn what_lies_below_a_cut_is_drained() {
+    let stage = Stage::with(Config { watchers: READERS, ..Config::default() });
+    let published: Vec<AtomicU64> = (0..=WRITERS as u64 * WRITES).map(|_| AtomicU64::new(u64::MAX)).collect();
+    let drains: u64 = thread::scope(|threads| {
+        for _ in 0..WRITERS {
+            let mut writer = stage.table.writer().unwrap();
+            let (stage, published) = (&stage, &published);
+            threads.spawn(move || {
+                for turn in 0..WRITES {
+                    let n = stage.numbers.fetch_add(1, Ordering::Relaxed);
+                    let place = turn as usize % SYMBOLS;
+                    let did = writer.apply(stage.ids[place], &pattern(n), Micros(n as i64 * 7));
+                    let Applied::Changed { seq, .. } = did else { unreachable!("{did:?}") };
+                    published[seq as usize].store(place as u64, Ordering::Release);
+                    // Now and then, so that watchers also find nothing, and marks go up all levels again.
+                    if turn.is_multiple_of(16) {
+                        thread::yield_now();
+                    }
+                }
+                stage.writing.fetch_sub(1, Ordering::Release);
+            });
+        }
+        let watching = || {
+            let mut watcher = stage.table.watcher().unwrap();
+            let mut told = [0; SYMBOLS];
+            let (mut from, mut drains) = (1, 0);
+            loop {
+                let done = stage.writing.load(Ordering::Acquire) == 0;
+                let cut = stage.table.safe_cut();
+                let mut before = None;
+                watcher.drain(|id| {
+                    assert!(before < Some(id), "{before:?}, then {id:?}");
+                    before = Some(id);
+                    told[id.index()] = whole_seq(&stage.table.read(id));
+                });
+                drains += u64::from(before.is_some());
+                for seq in from..=cut {
+                    let place = published[seq as usize].load(Ordering::Acquire);
+                    if place != u64::MAX {
+                        assert!(told[place as usize] >= seq, "cut {cut}, and change {seq} was not named");
+                    }
+                }
+                from = cut + 1;
+                if done {
+                    assert!(watcher.is_quiet());
+                    let last: Vec<u64> = stage.ids.iter().map(|&id| stage.table.changed_seq(id)).collect();
+                    assert_eq!(told[..], last, "the last change of each was told");
+                    return drains;
+                }
+            }
+        };
+        let watchers: Vec<_> = (0..READERS).map(|_| threads.spawn(watching)).collect();
+        watchers.into_iter().map(|watcher| watcher.join().unwrap()).sum()
+    });
+    assert!(drains > READERS as u64, "the watchers looked while it happened");
 }
 
 /// A status that flips between writes of values is never seen half.

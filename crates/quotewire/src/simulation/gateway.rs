@@ -69,7 +69,13 @@ impl Life {
         let registry = Registry::new();
         let epoch = world.clock.now().get() as u64;
         let venues = world.venues.len();
-        let table = Table::new(table::Config { symbols: 64, feeds: venues, writers: venues, epoch });
+        let table = Table::new(table::Config {
+            symbols: 64,
+            feeds: venues,
+            writers: venues,
+            epoch,
+            ..table::Config::default()
+        });
         let mut config =
             edge::Config { heartbeat: HEARTBEAT, seed: Some(world.seed ^ number), ..Default::default() };
         config.limits.stall = STALL;
