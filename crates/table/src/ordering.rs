@@ -97,7 +97,7 @@
 //! *What is at or below a cut is drained.* The mark happened before the idle, the idle before the cut, the cut before the
 //! drain. So in the order of each word the mark comes before the swap of this drain, which finds the bit unless an earlier
 //! one did. Test: `tests/loom.rs: what_lies_below_a_cut_is_drained_of_...`. It fails when the mark comes after the idle, when a
-//! leaf that has the bit is left alone, when the levels above are left alone because the leaf had a bit, and when a
+//! leaf that has the bit is left alone, when the levels above are left alone because the leaf had a bit (`..._although_a_mark_beside_it_is_under_way`), and when a
 //! read-modify-write of leaf or drain loses its Acquire or its Release.
 //!
 //! *Why a leaf is never only looked at.* Another mark set the bit, a drain took it and read the old quote, and then this change
