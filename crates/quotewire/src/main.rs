@@ -6,6 +6,7 @@ mod demo;
 mod docs;
 mod failure;
 mod feeds;
+mod ingest_metrics;
 mod record;
 mod reload;
 mod replay;

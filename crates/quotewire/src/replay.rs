@@ -46,7 +46,7 @@ pub(crate) fn run(args: &cli::Replay, out: &mut impl Write) -> Result<(), Failur
         mode: FeedMode::Replay,
     };
     let feed_id = table.add_feed(info).map_err(|error| Failure::failed(error.to_string()))?;
-    let mut sink = TableSink::new(&table, feed_id, PublishTime::Received, None)
+    let mut sink = TableSink::new(&table, feed_id, PublishTime::Received, None, None)
         .map_err(|error| Failure::failed(error.to_string()))?;
     let mut tap = FrameTap::new(session.decoder(), instruments);
     let mut reader = CaptureReader::open(&args.file).map_err(Failure::capture)?;

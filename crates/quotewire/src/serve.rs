@@ -18,6 +18,7 @@ use crate::cli;
 use crate::config::{self, Config, FeedConfig, FeedKind};
 use crate::failure::Failure;
 use crate::feeds::{self, Source};
+use crate::ingest_metrics::IngestMetrics;
 use crate::reload::Reload;
 use crate::sink::{PublishTime, TableSink};
 use crate::table_metrics::TableMetrics;
@@ -73,6 +74,7 @@ pub(crate) fn registry_for_docs() -> Result<Registry, Failure> {
     Edge::new(edge::Config::default(), Arc::clone(&table), clock, registry.clone()).map_err(series)?;
     let metrics = feeds::Metrics::new(&registry).map_err(series)?;
     metrics.show_every_series();
+    let _ = IngestMetrics::register(&registry).map_err(series)?.of_feed("example");
     let info = FeedInfo {
         name: "example".to_owned(),
         venue: "EXAMPLE".to_owned(),
@@ -120,6 +122,7 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
     register_build(&registry).map_err(series)?;
     reload.register(&registry).map_err(series)?;
     let metrics = feeds::Metrics::new(&registry).map_err(series)?;
+    let ingest = IngestMetrics::register(&registry).map_err(series)?;
 
     let listener = bind(config.listen, &limits)?;
     let admin_listener = bind(config.admin_listen, &limits)?;
@@ -133,10 +136,12 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
         tracing::warn!("the configuration has no feeds: nothing will be served");
     }
     for source in sources {
-        let feed = table.add_feed(source.info()).map_err(|error| Failure::usage(error.to_string()))?;
+        let info = source.info();
+        let name = info.name.clone();
+        let feed = table.add_feed(info).map_err(|error| Failure::usage(error.to_string()))?;
         let mut sink = || {
             let time = PublishTime::Clock(Arc::clone(&clock));
-            TableSink::new(&table, feed, time, Some(edge.notifier()))
+            TableSink::new(&table, feed, time, Some(edge.notifier()), Some(ingest.of_feed(&name)))
                 .map_err(|error| Failure::usage(error.to_string()))
         };
         tasks.spawn(feeds::start(source, &mut sink, &clock, &metrics, &stop_feeds)?);

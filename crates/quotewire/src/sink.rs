@@ -8,6 +8,8 @@ use feed::{Outcome, Sink, SymbolRef};
 use market::{Clock, Field, FieldSet, Micros, Reason, Status, Symbol, Update};
 use table::{Applied, FeedId, SymbolId, Table, Writer};
 
+use crate::ingest_metrics::IngestTimes;
+
 /// What time a change is published at.
 #[derive(Clone, Debug)]
 pub(crate) enum PublishTime {
@@ -27,6 +29,7 @@ pub(crate) struct TableSink {
     /// Latest receive time, for status changes when publishing by receive time.
     latest: Micros,
     notifier: Option<Notifier>,
+    times: Option<IngestTimes>,
     /// Said once: a flood of names must not become a flood of log lines.
     told_full: bool,
     /// Whether the table is at work: a panic then is the table's own (see [`TableSink::is_broken`]).
@@ -45,6 +48,7 @@ impl TableSink {
         feed: FeedId,
         time: PublishTime,
         notifier: Option<Notifier>,
+        times: Option<IngestTimes>,
     ) -> Result<TableSink, table::TooManyWriters> {
         Ok(TableSink {
             table: Arc::clone(table),
@@ -53,6 +57,7 @@ impl TableSink {
             time,
             latest: Micros(0),
             notifier,
+            times,
             told_full: false,
             at_work: false,
             symbols: Vec::new(),
@@ -123,13 +128,17 @@ impl Sink for TableSink {
         // A reference that this sink did not give out leads nowhere, like an old update.
         let Some(id) = self.id(symbol) else { return Outcome::Older };
         self.latest = self.latest.max(update.ts_recv);
+        let now = self.now();
         self.at_work = true;
-        let applied = self.writer.apply(id, update, self.now());
+        let applied = self.writer.apply(id, update, now);
         self.at_work = false;
         match applied {
             Applied::Changed { seq, fields } => {
                 if let Some(notifier) = &self.notifier {
                     notifier.published(id, seq, fields);
+                }
+                if let Some(times) = &mut self.times {
+                    times.published(update.ts_recv, now);
                 }
                 Outcome::Changed
             }

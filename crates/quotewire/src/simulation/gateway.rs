@@ -102,7 +102,7 @@ impl Life {
             };
             let feed = table.add_feed(info).unwrap();
             let time = PublishTime::Clock(Arc::clone(&clock));
-            let sink = TableSink::new(&table, feed, time, Some(edge.notifier())).unwrap();
+            let sink = TableSink::new(&table, feed, time, Some(edge.notifier()), None).unwrap();
             let watched = Watched {
                 inner: sink,
                 symbols: BTreeMap::new(),
