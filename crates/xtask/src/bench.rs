@@ -1,10 +1,13 @@
-//! Measurements: criterion benches of the `benches` crate, in release.
+//! Measurements, in release: criterion benches of the `benches` crate, and the fan-out bench, which is a program.
 
 use crate::exec::{self, Failure};
 use crate::metadata;
 
-/// Runs one bench by name, or all of them. What follows `--` goes to the bench.
+/// Runs one bench by name, or all of criterion's. What follows `--` goes to the bench; to `fanout`, what follows its name.
 pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
+    if let ["fanout", rest @ ..] = args {
+        return fanout(rest);
+    }
     let mut split = args.splitn(2, |arg| *arg == "--");
     let (named, rest) = (split.next().unwrap_or_default(), split.next().unwrap_or_default());
     let packages = metadata::packages()?;
@@ -25,4 +28,13 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     words.push("--");
     words.extend(rest);
     exec::run(&mut exec::cargo(words))
+}
+
+/// The fan-out bench runs the shipped binary, which it finds beside itself. It takes most of an hour, so it runs only when
+/// it is named.
+fn fanout(rest: &[&str]) -> Result<(), Failure> {
+    let build = ["build", "--locked", "--release", "--package", "quotewire"];
+    exec::run(&mut exec::cargo(build))?;
+    let run = ["run", "--locked", "--release", "--package", "benches", "--bin", "fanout", "--"];
+    exec::run(&mut exec::cargo(run.iter().chain(rest)))
 }

@@ -43,6 +43,7 @@ usage: cargo xtask COMMAND [OPTION...]
      --seconds N       time for each fuzz target (60)
   bench [NAME]       measure, in release; NAME is one file of benches/
      -- ARG...         handed to the bench
+     fanout OPTION...  the fan-out bench, with options of its own (`cargo xtask bench fanout --help`)
   help               this text
 
 exit codes: 0 fine, 1 failed, 2 wrong usage

@@ -27,7 +27,7 @@ const OURS: &[(&str, &[&str])] = &[
 /// Packages that only some of our crates may use, so that replacing one touches one crate.
 const OWNED: &[(&str, &[&str])] = &[
     ("tokio-tungstenite", &["feed", "testkit"]),
-    ("tungstenite", &["feed", "testkit"]),
+    ("tungstenite", &["feed", "testkit", "benches"]),
     ("warp", &["edge", "testkit", "benches"]),
     ("hyper", &["edge", "testkit", "benches"]),
     ("hyper-util", &["edge", "testkit", "benches"]),

@@ -1,0 +1,96 @@
+//! Scenario G: what taking updates in costs, and how old they are at a client. Quotewire alone, on its synthetic market.
+
+use std::io;
+
+use crate::clock::{self, SECOND};
+use crate::load::{Load, Wanted};
+use crate::peers::Server;
+use crate::peers::quotewire::{Quotewire, Settings};
+use crate::report::{Cell, Table};
+use crate::row::{Kind, Row};
+use crate::say;
+use crate::schedule;
+use crate::sse::Keys;
+use crate::usage::{self, Cpu};
+
+pub(crate) const COLUMNS: &[&str] = &[
+    "symbols",
+    "updates/s asked",
+    "applied/s",
+    "clients",
+    "server cores",
+    "others",
+    "events/s",
+    "age p50 ms",
+    "p99 ms",
+    "RSS MiB",
+];
+
+/// Symbols, updates a second, clients, symbols of each client.
+const CASES: &[(u32, u32, u64, u32)] = &[
+    (10_000, 1_000_000, 0, 0),
+    (10_000, 1_000_000, 100, 20),
+    (10_000, 100_000, 0, 0),
+    (100_000, 100_000, 0, 0),
+];
+
+/// Adds a line for every case; nothing for rows without a synthetic market.
+pub(crate) fn run(row: &Row, seconds: u64, table: &mut Table) {
+    let Kind::Quotewire(settings) = &row.kind else { return };
+    for (case, letter) in CASES.iter().zip('a'..) {
+        let outcome = one(settings, *case, seconds).map_err(|error| error.to_string());
+        table.add(&format!("{} ({letter})", row.name), outcome);
+    }
+}
+
+fn one(settings: &Settings, case: (u32, u32, u64, u32), seconds: u64) -> io::Result<Vec<Cell>> {
+    let (symbols, rate, clients, each) = case;
+    let server = Quotewire::on_sim(settings, symbols, rate)?;
+    let wanted: Vec<Wanted> = (0..clients)
+        .map(|client| Wanted { symbols: schedule::some_symbols(client, each, symbols), group: 0 })
+        .collect();
+    let load = Load::connect(server.address(), &wanted, 1, Keys::event_times(), |symbols| {
+        let names: Vec<String> =
+            symbols.iter().map(|symbol| format!("SIM:{}-USD", letters(*symbol))).collect();
+        let mode = settings.mode;
+        format!("/v1/stream?fields=bid,bid_size,ts_event&named=false&mode={mode}&symbols={}", names.join(","))
+    })?;
+    clock::wait_until(clock::now() + 2 * SECOND);
+    let from = clock::now();
+    load.measure(from, from + seconds * SECOND)?;
+    let applied = server.metric("quotewire_feed_applied_total")?;
+    let cpu = Cpu::now(&server.pids());
+    clock::wait_until(from + seconds * SECOND);
+    let cores = Cpu::now(&server.pids()).since(&cpu);
+    let applied = server.metric("quotewire_feed_applied_total")?.zip(applied).map(|(a, b)| a - b);
+    let tally = load.tally()?;
+    let age = |share| Cell::maybe((tally.delays.count() > 0).then(|| tally.delays.millis(share)), 2);
+    say(&format!(
+        "  {symbols} symbols, {rate} updates/s, {clients} clients: {:.2} cores, {:.0} applied/s, age p99 {:.1} ms",
+        cores.server,
+        applied.unwrap_or(0.0) / seconds as f64,
+        tally.delays.millis(0.99)
+    ));
+    Ok(vec![
+        Cell::Number(f64::from(symbols), 0),
+        Cell::Number(f64::from(rate), 0),
+        Cell::maybe(applied.map(|count| count / seconds as f64), 0),
+        Cell::Number(clients as f64, 0),
+        Cell::Number(cores.server, 2),
+        Cell::Number(cores.others + cores.stolen, 2),
+        Cell::Number(tally.events as f64 / seconds as f64, 0),
+        age(0.5),
+        age(0.99),
+        Cell::Number(usage::resident(&server.pids()) as f64 / 1024.0, 1),
+    ])
+}
+
+/// The synthetic market's names: `AAA`, `AAB`, ... `ZZZ`, `BAAA`, ...
+fn letters(mut n: u32) -> String {
+    let mut letters = Vec::new();
+    while n > 0 || letters.len() < 3 {
+        letters.push(char::from(b'A' + (n % 26) as u8));
+        n /= 26;
+    }
+    letters.iter().rev().collect()
+}

@@ -1,0 +1,54 @@
+//! What the readers of one group of clients counted.
+
+use crate::histogram::Histogram;
+
+/// Counts since the last measurement began.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    /// Quotes read while the measurement ran.
+    pub(crate) events: u64,
+    /// Reads of a socket in the same time, and the bytes they gave.
+    pub(crate) reads: u64,
+    pub(crate) bytes: u64,
+    /// Due -> read, of the quotes that were due while the measurement ran.
+    pub(crate) delays: Histogram,
+    /// Numbers that were left out, came again, or came after a higher one.
+    pub(crate) gaps: u64,
+    pub(crate) doubles: u64,
+    pub(crate) disorder: u64,
+    /// Events by which a server owned up to a loss.
+    pub(crate) lagged: u64,
+    /// Events that were not quotes.
+    pub(crate) others: u64,
+    /// Connections that ended.
+    pub(crate) ended: u64,
+}
+
+impl Tally {
+    /// Adds another group's counts.
+    pub(crate) fn add(&mut self, other: &Tally) {
+        self.events += other.events;
+        self.reads += other.reads;
+        self.bytes += other.bytes;
+        self.delays.add(&other.delays);
+        self.gaps += other.gaps;
+        self.doubles += other.doubles;
+        self.disorder += other.disorder;
+        self.lagged += other.lagged;
+        self.others += other.others;
+        self.ended += other.ended;
+    }
+}
+
+/// How one client that had stopped reading came back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Resumed {
+    /// When it read again.
+    pub(crate) at: u64,
+    /// Age of the first quote it then got, in microseconds.
+    pub(crate) first_age: Option<u64>,
+    /// Quotes more than a second old that it got.
+    pub(crate) old: u64,
+    /// When it first got a quote that was made after it had come back.
+    pub(crate) fresh_at: Option<u64>,
+}
