@@ -5,28 +5,35 @@
 //! and bounds, and each connection's task ends when its `Peer::kill` is cancelled.
 
 use std::convert::Infallible;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower_service::Service;
 
 use crate::body::{Body, StreamSlot};
 use crate::config::Limits;
+use crate::handover::{Handover, HandoverCell};
+use crate::home::Letter;
+use crate::line::{Carried, Line};
 use crate::metrics::Metrics;
 use crate::patience::Patient;
 use crate::problem::Problem;
+use crate::stream::QuoteStream;
 
 /// Pending connections the kernel keeps for us; Linux caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4_096;
@@ -50,6 +57,14 @@ pub trait Listen: Send + 'static {
     /// # Errors
     /// When there was none to be had this time; it is asked again.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, SocketAddr)>> + Send;
+
+    /// Makes a connection ready to be taken to another runtime.
+    ///
+    /// # Errors
+    /// When it cannot be taken out of this one; it is lost then.
+    fn carry(io: Self::Io) -> io::Result<Carried> {
+        Ok(Carried::Other(Box::new(io)))
+    }
 }
 
 impl Listen for TcpListener {
@@ -57,6 +72,10 @@ impl Listen for TcpListener {
 
     async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         TcpListener::accept(self).await
+    }
+
+    fn carry(io: TcpStream) -> io::Result<Carried> {
+        io.into_std().map(Carried::Socket)
     }
 }
 
@@ -92,6 +111,8 @@ pub fn bind(addr: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
 pub(crate) struct Context {
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
+    /// Streams over plain HTTP/1.1 are taken over by writer loops.
+    pub(crate) hand_over: bool,
 }
 
 /// Accepts until stopped, then lets running requests finish within `grace` and ends what is left.
@@ -109,7 +130,7 @@ pub(crate) async fn serve<L: Listen, F>(
     F::Future: Send,
 {
     let permits = Arc::new(Semaphore::new(context.limits.connections));
-    let graceful = GracefulShutdown::new();
+    let (open, closing) = (TaskTracker::new(), CancellationToken::new());
     let end = CancellationToken::new();
     // Connections are tasks of their own: those that are left end with this future, however it ends.
     let _ends_the_rest = end.clone().drop_guard();
@@ -142,19 +163,25 @@ pub(crate) async fn serve<L: Listen, F>(
         };
         context.metrics.connections_accepted.inc();
         let peer = Peer { addr, kill: end.child_token() };
-        let connection = connection(stream, peer.clone(), service.clone(), &context, &graceful);
-        let open = OpenConnection::new(Arc::clone(&context.metrics));
+        let guard = Guard {
+            _open: OpenConnection::new(Arc::clone(&context.metrics)),
+            _permit: permit,
+            _tracked: open.token(),
+        };
+        let kill = peer.kill.clone();
+        let connection = connection::<L, F>(stream, peer, service.clone(), &context, closing.clone(), guard);
         tokio::spawn(async move {
             tokio::select! {
                 biased;
-                () = peer.kill.cancelled() => {}
+                () = kill.cancelled() => {}
                 () = connection => {}
             }
-            drop((open, permit));
         });
     }
     drop(listener);
-    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+    closing.cancel();
+    open.close();
+    if tokio::time::timeout(grace, open.wait()).await.is_err() {
         tracing::warn!("connections were still open after the grace period; ending them");
     }
 }
@@ -167,16 +194,16 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Serves one connection to its end, whatever carries its bytes.
-fn connection<S, F>(
-    stream: S,
+/// Serves one connection until it ends or a writer loop takes it over.
+fn connection<L: Listen, F>(
+    stream: L::Io,
     peer: Peer,
     service: F,
     context: &Context,
-    graceful: &GracefulShutdown,
+    closing: CancellationToken,
+    guard: Guard,
 ) -> impl Future<Output = ()> + Send + 'static
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Service<Request<Incoming>, Response = warp::reply::Response, Error = Infallible>
         + Clone
         + Send
@@ -195,9 +222,14 @@ where
         // One buffer per write: our frames are joined already, and copying a few hundred bytes costs less than iovecs.
         .writev(false);
     let addr = peer.addr;
+    let hand_over = context.hand_over;
+    let cell = HandoverCell::default();
+    let left = cell.clone();
     let call = service_fn(move |mut request: Request<Incoming>| {
         let peer = peer.clone();
         let mut service = service.clone();
+        // An older client does not know chunks; hyper ends the body by ending the connection.
+        let cell = Some(left.clone()).filter(|_| hand_over && request.version() == Version::HTTP_11);
         async move {
             // warp 0.4.3 panics on CONNECT in some filters (fixed upstream, not released); nothing here tunnels.
             if request.method() == Method::CONNECT {
@@ -207,20 +239,72 @@ where
             request.extensions_mut().insert(peer);
             let Ok(mut response) = service.call(request).await;
             let stream = response.extensions_mut().remove::<StreamSlot>().and_then(|slot| slot.take());
-            Ok(response.map(|body| stream.map_or(Body::Plain(body), Body::Stream)))
+            match (stream, cell) {
+                (Some(stream), Some(cell)) => {
+                    cell.put(stream, &response);
+                    // The connection's task takes both, and this future ends with hyper's part of the connection.
+                    pending().await
+                }
+                (Some(stream), None) => Ok(response.map(|_| Body::Stream(QuoteStream::new(stream)))),
+                (None, _) => Ok(response.map(Body::Plain)),
+            }
         }
     });
-    // Longer than the hub's own limit, so that a stream is ended there, with its reason.
-    let socket = Patient::new(stream, context.limits.stall + WRITE_GRACE);
-    let watched = graceful.watch(http1.serve_connection(TokioIo::new(socket), call));
+    // Longer than the loop's own limit, so that a stream is ended there, with its reason.
+    let (socket, flushed) = Patient::new(stream, context.limits.stall + WRITE_GRACE);
+    let mut served = http1.serve_connection(TokioIo::new(socket), call);
     async move {
-        if let Err(error) = watched.await {
-            tracing::debug!(client = %addr, %error, "connection ended");
+        let mut told_to_close = false;
+        loop {
+            tokio::select! {
+                biased;
+                () = closing.cancelled(), if !told_to_close => {
+                    Pin::new(&mut served).graceful_shutdown();
+                    told_to_close = true;
+                }
+                ended = poll_fn(|cx| match Pin::new(&mut served).poll(cx) {
+                    Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                    // What hyper still has to write of an earlier answer goes first.
+                    Poll::Pending if cell.is_filled() && flushed.is_flushed() => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }) => {
+                    match ended {
+                        Some(Ok(())) => {}
+                        Some(Err(error)) => tracing::debug!(client = %addr, %error, "connection ended"),
+                        None => take_over::<L>(served.into_parts().io, &cell, guard),
+                    }
+                    return;
+                }
+            }
         }
     }
 }
 
-/// Counts the connection down when its task ends, however it ends.
+/// Gives the connection to the stream's loop.
+fn take_over<L: Listen>(io: TokioIo<Patient<L::Io>>, cell: &HandoverCell, guard: Guard) {
+    let Some(Handover { stream, head }) = cell.take() else { return };
+    match L::carry(io.into_inner().into_inner()) {
+        Ok(carried) => {
+            let client = Arc::clone(&stream.live.client);
+            client.leave_task();
+            let line = Box::new(Line::new(Box::new(stream), carried, head, guard));
+            client.home.post(Letter::HandOver { place: client.place, line });
+        }
+        Err(error) => tracing::warn!(%error, "a connection cannot be handed over"),
+    }
+}
+
+/// What an open connection holds, wherever it is served.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    _open: OpenConnection,
+    _permit: OwnedSemaphorePermit,
+    /// A stop waits for it.
+    _tracked: TaskTrackerToken,
+}
+
+/// Counts the connection down when it ends, however it ends.
+#[derive(Debug)]
 struct OpenConnection(Arc<Metrics>);
 
 impl OpenConnection {

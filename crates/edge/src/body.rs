@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
 
-use crate::stream::QuoteStream;
+use crate::stream::{QuoteStream, Stream};
 
 /// The body type inside `warp::reply::Response`, which warp does not name.
 pub(crate) type WarpBody = <warp::reply::Response as BodyOf>::Body;
@@ -73,14 +73,14 @@ impl http_body::Body for Body {
 /// Carries a stream from a warp filter, whose replies can only hold warp's body, through the response's extensions to
 /// the accept loop, which puts it in the body's place.
 #[derive(Clone)]
-pub(crate) struct StreamSlot(Arc<Mutex<Option<QuoteStream>>>);
+pub(crate) struct StreamSlot(Arc<Mutex<Option<Stream>>>);
 
 impl StreamSlot {
-    pub(crate) fn new(stream: QuoteStream) -> StreamSlot {
+    pub(crate) fn new(stream: Stream) -> StreamSlot {
         StreamSlot(Arc::new(Mutex::new(Some(stream))))
     }
 
-    pub(crate) fn take(&self) -> Option<QuoteStream> {
+    pub(crate) fn take(&self) -> Option<Stream> {
         self.0.lock().take()
     }
 }

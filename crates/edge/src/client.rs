@@ -1,16 +1,17 @@
-//! One connected stream: who it is, what it subscribed to, and what can wake or end it.
+//! One connected stream: who it is, and what can wake or end it.
 //!
-//! What it is *owed* is worked out in `outbox`, the bytes are made in `wire`, who wakes it is
-//! [`crate::hub`]. This file holds only what those three share.
+//! What it is *owed* is worked out in `outbox`, the bytes are made in `wire`, who wakes it is its writer loop
+//! (`writer_loop.rs`). This file holds only what those share with everybody else.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::task::AtomicWaker;
-use parking_lot::RwLock;
-use table::{FeedId, SymbolId, Table};
+use futures_util::task::{ArcWake, AtomicWaker};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+
+use crate::home::Home;
 
 /// Why a stream ended: a closed list. Each end has exactly one reason, in a metric and, when it can still be
 /// written, in the last event (promise 14).
@@ -73,6 +74,14 @@ const OWED: u8 = 1;
 const HEARTBEAT: u8 = 2;
 /// The stream is to say goodbye.
 const END: u8 = 4;
+/// Its socket can be read or written again. Only where the loop owns the socket.
+const SOCKET: u8 = 8;
+/// The connection ends without a word. Only where the loop owns the socket.
+const KILL: u8 = 16;
+/// The loop owns the socket. Set once.
+const HANDED_OVER: u8 = 32;
+/// It is to look again when the table changes. Only where the loop does not own the socket.
+const UNFINISHED: u8 = 64;
 
 /// What woke a stream.
 #[derive(Clone, Copy, Debug)]
@@ -88,58 +97,50 @@ impl Wake {
     pub(crate) fn end(self) -> bool {
         self.0 & END != 0
     }
+    /// The same, for a stream that its loop has found to be owed something.
+    pub(crate) fn and_owed(self, owed: bool) -> Wake {
+        Wake(self.0 | if owed { OWED } else { 0 })
+    }
 }
 
-/// What the hub compares with the table for a stream.
-#[derive(Debug, Default)]
-pub(crate) struct Watched {
-    pub(crate) symbols: Box<[SymbolId]>,
-    /// The feeds behind those symbols, whose state it is told too.
-    pub(crate) feeds: Box<[FeedId]>,
-    /// The length of the table up to which its patterns have been looked at; `usize::MAX` without patterns.
-    pub(crate) seen: usize,
-}
-
-/// The part of a stream that its body and the hub share.
+/// The part of a stream that everybody who wakes or ends it shares with whoever writes it.
 ///
-/// The body (polled by the connection's task) and the hub (one task) meet only through these atomics. None of them
-/// guards memory: quotes are read from the table, whose own ordering makes what the hub saw visible to the body.
+/// They meet only through these atomics. None of them guards memory: quotes are read from the table, whose own ordering
+/// makes what the loop saw visible to the body.
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// What it listens to. Replaced as a whole when the subscription changes.
-    watched: RwLock<Arc<Watched>>,
-    /// Ends the connection from outside the body, which is not polled while the socket is full.
-    pub(crate) kill: CancellationToken,
-    /// Registered by the body in each poll, woken by the hub.
+    /// Its writer loop, and its place there.
+    pub(crate) home: Arc<Home>,
+    pub(crate) place: u32,
+    /// Ends the connection's task, as long as there is one; what is not polled cannot be ended otherwise.
+    kill: Mutex<Option<CancellationToken>>,
+    /// Registered by the body in each poll, woken by the loop. Not used once the socket has been handed over.
     waker: AtomicWaker,
-    /// What woke it: set by the hub, taken by the body.
+    /// What woke it: set by anybody, taken by whoever writes it.
     flags: AtomicU8,
-    /// Everything of this stream at or below has been handed over. Written by the body, read by the hub; an old value
-    /// only costs a wake-up that finds nothing.
-    sent_cut: AtomicU64,
     /// Since when the body has been woken without being polled, in milliseconds of monotonic time plus one; 0 when it
-    /// has answered. Set by the hub, cleared by the body.
+    /// has answered. Set by the loop, cleared by the body.
     waiting_since_ms: AtomicU64,
-    /// When the body last handed over bytes, in milliseconds of monotonic time. Written by the body, read by the hub.
+    /// When bytes were last handed over, in milliseconds of monotonic time. Written by the body, read by the loop.
     wrote_ms: AtomicU64,
     /// Before that time (microseconds of monotonic time) its rate lets it tell nothing but changes of status. Written by
-    /// the body, which wakes itself then; read by the hub.
+    /// the body, which wakes itself then; read by the loop.
     hold_until_us: AtomicU64,
-    /// The latest change of status that it has looked for. Written by the body, read by the hub.
+    /// The latest change of status that it has looked for. Written by the body, read by the loop.
     status_seen: AtomicU64,
     /// The reason of the end, 0 while there is none; the first one stands.
     end: AtomicU8,
 }
 
 impl Client {
-    pub(crate) fn new(watched: Watched, kill: CancellationToken, now: Duration) -> Client {
+    pub(crate) fn new(home: Arc<Home>, place: u32, kill: Option<CancellationToken>, now: Duration) -> Client {
         Client {
-            watched: RwLock::new(Arc::new(watched)),
-            kill,
+            home,
+            place,
+            kill: Mutex::new(kill),
             waker: AtomicWaker::new(),
             // A new stream is owed its first events.
             flags: AtomicU8::new(OWED),
-            sent_cut: AtomicU64::new(0),
             waiting_since_ms: AtomicU64::new(0),
             wrote_ms: AtomicU64::new(millis(now)),
             hold_until_us: AtomicU64::new(0),
@@ -148,24 +149,12 @@ impl Client {
         }
     }
 
-    /// Listens to something else from now on, and looks at all of it anew.
-    pub(crate) fn watch(&self, watched: Watched) {
-        *self.watched.write() = Arc::new(watched);
-        self.sent_up_to(0);
-    }
-
-    /// Whether the table has something that this stream has not been told and may be told now.
-    pub(crate) fn is_behind(&self, table: &Table, status_seq: u64, now: Duration) -> bool {
-        if u64::try_from(now.as_micros()).unwrap_or(u64::MAX) < self.hold_until_us.load(Ordering::Relaxed)
+    /// Whether its rate lets it tell nothing now, and no change of status waits that no rate holds back.
+    pub(crate) fn is_held(&self, status_seq: u64, now: Duration) -> bool {
+        let until = self.hold_until_us.load(Ordering::Relaxed);
+        until > 0
+            && u64::try_from(now.as_micros()).unwrap_or(u64::MAX) < until
             && status_seq <= self.status_seen.load(Ordering::Acquire)
-        {
-            return false;
-        }
-        let sent = self.sent_cut();
-        let watched = self.watched.read();
-        watched.symbols.iter().any(|&id| table.changed_seq(id) > sent)
-            || watched.feeds.iter().any(|&id| table.feed_changed_seq(id) > sent)
-            || table.len() > watched.seen
     }
 
     /// The body will wake itself at that time; before it only changes of status are of interest.
@@ -188,19 +177,46 @@ impl Client {
     pub(crate) fn take_wake(&self, waker: &std::task::Waker) -> Wake {
         self.waker.register(waker);
         self.waiting_since_ms.store(0, Ordering::Relaxed);
-        Wake(self.flags.swap(0, Ordering::AcqRel))
+        Wake(self.flags.fetch_and(HANDED_OVER | UNFINISHED, Ordering::AcqRel))
     }
 
-    /// The body has handed over everything at or below `cut`.
-    pub(crate) fn sent_up_to(&self, cut: u64) {
-        self.sent_cut.store(cut, Ordering::Release);
+    /// What has happened to it is not all to be had yet: it looks again when the table has changed.
+    pub(crate) fn is_unfinished(&self) {
+        if self.flags.fetch_or(UNFINISHED, Ordering::AcqRel) & UNFINISHED == 0 {
+            self.home.call(self.place);
+        }
     }
 
-    pub(crate) fn sent_cut(&self) -> u64 {
-        self.sent_cut.load(Ordering::Acquire)
+    /// For its loop, once for each time that it said so.
+    pub(crate) fn take_unfinished(&self) -> bool {
+        self.flags.fetch_and(!UNFINISHED, Ordering::AcqRel) & UNFINISHED != 0
     }
 
-    /// The body has handed over bytes.
+    /// The loop asks what a stream was woken for whose socket it owns.
+    pub(crate) fn take_flags(&self) -> Wake {
+        Wake(self.flags.fetch_and(HANDED_OVER | SOCKET | KILL, Ordering::AcqRel))
+    }
+
+    /// Whether its socket has something to say; asked once for each time that it has.
+    pub(crate) fn take_socket(&self) -> bool {
+        self.flags.fetch_and(!SOCKET, Ordering::AcqRel) & SOCKET != 0
+    }
+
+    pub(crate) fn is_killed(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & KILL != 0
+    }
+
+    /// From now on whoever wakes it calls its loop. What it was woken for before is found by the next look at its flags.
+    pub(crate) fn hand_over(&self) {
+        self.flags.fetch_or(HANDED_OVER, Ordering::AcqRel);
+    }
+
+    /// The connection's task is about to end, and not to end the stream with it.
+    pub(crate) fn leave_task(&self) {
+        *self.kill.lock() = None;
+    }
+
+    /// Bytes have been handed over.
     pub(crate) fn wrote(&self, now: Duration) {
         self.wrote_ms.store(millis(now), Ordering::Relaxed);
     }
@@ -217,17 +233,34 @@ impl Client {
         }
     }
 
-    /// Puts back what was taken and not acted upon. For the body, which will be polled again at once.
+    /// It waits from now on, unless it does already.
+    pub(crate) fn waits_from(&self, now: Duration) {
+        let _ =
+            self.waiting_since_ms.compare_exchange(0, millis(now) + 1, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// It waits no longer. For the loop that owns its socket.
+    pub(crate) fn waits_no_more(&self) {
+        self.waiting_since_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Puts back what was taken and not acted upon. For whoever will look again at once.
     pub(crate) fn wake_again(&self, wake: Wake) {
-        self.flags.fetch_or(wake.0, Ordering::AcqRel);
+        self.flags.fetch_or(wake.0 & (OWED | HEARTBEAT | END), Ordering::AcqRel);
     }
 
     pub(crate) fn wake_owed(&self, now: Duration) -> bool {
         self.wake(OWED, now)
     }
 
-    pub(crate) fn wake_heartbeat(&self, now: Duration) -> bool {
-        self.wake(HEARTBEAT, now)
+    /// A heartbeat is due. Wakes the body; the loop that owns the socket sees to it itself.
+    pub(crate) fn heartbeat(&self, now: Duration) -> bool {
+        let before = self.flags.fetch_or(HEARTBEAT, Ordering::AcqRel);
+        if before & (HEARTBEAT | HANDED_OVER) == 0 {
+            self.waits_from(now);
+            self.waker.wake();
+        }
+        before & HEARTBEAT == 0
     }
 
     /// Asks the stream to say goodbye for that reason.
@@ -236,14 +269,32 @@ impl Client {
         self.wake(END, now);
     }
 
-    /// Sets the flag and wakes the body; false when it had been woken for this already.
+    /// Ends the connection without a word.
+    pub(crate) fn kill(&self, reason: EndReason) {
+        self.end_with(reason);
+        let task = self.kill.lock().take();
+        match task {
+            Some(task) => task.cancel(),
+            // Set even before the hand-over, which may be on its way.
+            None => {
+                self.flags.fetch_or(KILL, Ordering::AcqRel);
+                self.home.call(self.place);
+            }
+        }
+    }
+
+    /// Sets the flag and wakes whoever writes the stream; false when it had been woken for this already.
     fn wake(&self, flag: u8, now: Duration) -> bool {
-        if self.flags.fetch_or(flag, Ordering::AcqRel) & flag != 0 {
+        let before = self.flags.fetch_or(flag, Ordering::AcqRel);
+        if before & flag != 0 {
             return false;
         }
-        let _ =
-            self.waiting_since_ms.compare_exchange(0, millis(now) + 1, Ordering::Relaxed, Ordering::Relaxed);
-        self.waker.wake();
+        if before & HANDED_OVER == 0 {
+            self.waits_from(now);
+            self.waker.wake();
+        } else {
+            self.home.call(self.place);
+        }
         true
     }
 
@@ -257,6 +308,15 @@ impl Client {
     }
 }
 
+/// What a handed-over socket wakes: its loop.
+impl ArcWake for Client {
+    fn wake_by_ref(client: &Arc<Client>) {
+        if client.flags.fetch_or(SOCKET, Ordering::AcqRel) & SOCKET == 0 {
+            client.home.call(client.place);
+        }
+    }
+}
+
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX - 1)
 }
@@ -266,7 +326,7 @@ mod tests {
     use super::*;
 
     fn client() -> Client {
-        Client::new(Watched::default(), CancellationToken::new(), Duration::ZERO)
+        Client::new(Arc::new(Home::new(0)), 7, Some(CancellationToken::new()), Duration::ZERO)
     }
 
     #[test]
@@ -278,7 +338,7 @@ mod tests {
         assert!(client.wake_owed(at));
         assert!(!client.wake_owed(at));
         assert_eq!(client.waiting_for(at + Duration::from_secs(2)), Duration::from_secs(2));
-        assert!(client.wake_heartbeat(at + Duration::from_secs(1)), "another reason wakes too");
+        assert!(client.heartbeat(at + Duration::from_secs(1)), "another reason wakes too");
         assert_eq!(
             client.waiting_for(at + Duration::from_secs(2)),
             Duration::from_secs(2),
@@ -296,5 +356,32 @@ mod tests {
         client.end_with(EndReason::Stalled);
         client.wake_end(EndReason::Drain, Duration::ZERO);
         assert_eq!(client.end_reason(), Some(EndReason::Stalled));
+    }
+
+    #[test]
+    fn what_came_before_the_hand_over_is_found_after_it() {
+        let client = Arc::new(client());
+        client.wake_end(EndReason::Drain, Duration::ZERO);
+        client.hand_over();
+        assert!(client.take_flags().end());
+        assert_eq!(client.home.take().1, [0_u32; 0], "nobody was called before");
+        client.wake_owed(Duration::ZERO);
+        ArcWake::wake_by_ref(&client);
+        ArcWake::wake_by_ref(&client);
+        assert_eq!(client.home.take().1, [7, 7], "once for each reason");
+        assert!(client.take_socket() && !client.take_socket());
+        assert!(client.take_flags().owed(), "which the socket's does not take with it");
+    }
+
+    #[test]
+    fn killed_is_killed_on_either_side_of_the_hand_over() {
+        let (before, after) = (client(), client());
+        let task = CancellationToken::new();
+        *before.kill.lock() = Some(task.clone());
+        before.kill(EndReason::Stalled);
+        assert!(task.is_cancelled());
+        after.leave_task();
+        after.kill(EndReason::Stalled);
+        assert!(after.is_killed());
     }
 }

@@ -17,6 +17,11 @@ pub struct Config {
     pub retry_ms: std::ops::RangeInclusive<u64>,
     /// Over how long the goodbyes of a shutdown are spread, so that clients do not all come back in one moment.
     pub drain: Duration,
+    /// Longest time by which changes are held back to be joined into fewer writes, while writing is what takes the time.
+    pub flush_max: Duration,
+    /// Streams over plain HTTP/1.1 are written by loops that own their sockets. Otherwise hyper writes them, as it does all
+    /// others. Read at the start.
+    pub hand_over: bool,
     /// How long a stream may last, give or take [`MAX_AGE_JITTER`]; `None` for ever. It moves clients to new machines and
     /// makes balancers spread them anew.
     pub max_stream_age: Option<Duration>,
@@ -61,6 +66,8 @@ impl Default for Config {
             heartbeat: Duration::from_secs(10),
             retry_ms: 1_000..=3_000,
             drain: Duration::from_secs(5),
+            flush_max: Duration::from_millis(50),
+            hand_over: true,
             max_stream_age: None,
             limits: Limits::default(),
             seed: None,

@@ -63,7 +63,7 @@ pub(crate) fn change(core: &Arc<Core>, id: &str, body: &[u8]) -> Response {
     let settings = outbox.asked.settings.clone();
     outbox.pace.set(&settings);
     outbox.place_settings(&core.table);
-    core.watch(&live.client, &mut outbox);
+    core.resubscribe(&live.client, &mut outbox);
     live.client.hold_until(None);
     live.client.wake_owed(now);
     core.metrics.streams_changed.inc();

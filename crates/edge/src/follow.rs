@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use market::Field;
+use market::{Field, Quote};
 use table::{SymbolId, Table};
 use wire::{EventId, Mode, encode};
 
@@ -116,6 +116,7 @@ impl Outbox {
         let cut = table.safe_cut();
         let mut events = Vec::new();
         let mut ends = Vec::new();
+        let mut quote = Quote::default();
         let mut overrun = follow.cursor < ring.tail();
         if follow.cursor >= follow.target {
             follow.target = ring.head();
@@ -132,7 +133,7 @@ impl Outbox {
                     }
                 }
                 if change.quote.seq > sent.seq && !sent.whole {
-                    *self.quote = change.quote;
+                    quote = change.quote;
                     found = Some(place);
                 }
             });
@@ -142,7 +143,7 @@ impl Outbox {
                 At::Overwritten => overrun = true,
             }
             if let Some(place) = found
-                && self.event(place, table, frames, &mut events, &mut told)
+                && self.event(place, &quote, table, frames, &mut events, &mut told)
             {
                 ends.push(events.len());
             }
@@ -160,12 +161,19 @@ impl Outbox {
         self.follow.as_ref().is_some_and(|follow| follow.cursor < follow.target)
     }
 
+    /// Whether the ring holds, or will hold in a moment, what this stream has not been told.
+    pub(crate) fn awaits_the_ring(&self, ring: &Ring) -> bool {
+        let Some(follow) = &self.follow else { return false };
+        follow.cursor < ring.head() || self.looked_up_to() < self.cut()
+    }
+
     /// Whether a change of status waits, which no rate holds back.
-    pub(crate) fn has_status_news(&mut self, table: &Table) -> bool {
+    pub(crate) fn has_status_news(&self, table: &Table) -> bool {
+        let mut quote = Quote::default();
         for (&id, sent) in self.symbols.iter().zip(&self.sent) {
             if table.changed_seq(id) > sent.seq {
-                table.read_into(id, &mut self.quote);
-                if self.quote.changed_since(sent.seq).contains(Field::Status) {
+                table.read_into(id, &mut quote);
+                if quote.changed_since(sent.seq).contains(Field::Status) {
                     return true;
                 }
             }
@@ -199,13 +207,14 @@ impl Outbox {
         follow.target = follow.cursor;
         let mut missed = 0;
         let mut symbols = Vec::new();
+        let mut quote = Quote::default();
         for (at, (&id, sent)) in self.symbols.iter().zip(&mut self.sent).enumerate() {
             let lost = if follow.trades_only {
                 let seen = ring.trades(id);
                 seen - std::mem::replace(&mut follow.trades[at], seen).min(seen)
             } else if table.changed_seq(id) > sent.seq && !sent.whole {
-                table.read_into(id, &mut self.quote);
-                self.quote.changes.saturating_sub(sent.changes)
+                table.read_into(id, &mut quote);
+                quote.changes.saturating_sub(sent.changes)
             } else {
                 0
             };

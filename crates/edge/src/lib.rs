@@ -2,25 +2,28 @@
 //!
 //! ```text
 //!  socket ─ accept ─ hyper ─ routes (warp) ─┬─ short answers
-//!                                           └─ stream: Client + Outbox ─┐
-//!  table changed ─ Notifier ─ hub ─ wakes the streams that are behind ──┤
-//!                               └─ heartbeats, stalled streams ─ kill   │
-//!  socket <─ hyper <─ Body::poll_frame <─ QuoteStream::poll_bytes <─────┘
+//!                       │                   └─ stream: Client + Outbox ─┐
+//!                       └── the socket is handed over, then ──┐         │
+//!  table changed ─ Notifier ─ writer loop ─ whose symbol is it? ─ Stream::turn ─ socket
+//!                               └─ heartbeats, stalled streams, clients that hang up
 //! ```
 //!
 //! | file | what it is |
 //! |---|---|
 //! | [`accept`] | listening sockets, connections, deadlines |
 //! | `routes` | every route on one screen |
-//! | `stream` | a quote stream as its connection polls it |
+//! | `writer_loop` | owns streams and sockets; who is owed something, and the write |
+//! | `home`, `line`, `subscribers` | a loop's post, one of its sockets, whose symbol is whose |
+//! | `handover` | from hyper to a loop |
+//! | `stream` | what a quote stream says next |
 //! | `outbox` | what a stream is owed, and the ids of its events |
 //! | `follow`, `ring` | each change or trade, from a shared ring |
 //! | `pace` | rates and bandwidth |
 //! | `live`, `control` | open streams by id, and changes to them |
 //! | `quotes` | full quotes, at once or as soon as one changes |
 //! | [`signal`] | how writers tell us that the table has changed |
-//! | [`hub`] | who is woken, who has stalled |
-//! | [`client`] | what a stream's body and the hub share |
+//! | [`hub`] | all open streams, over all loops |
+//! | [`client`] | what can wake or end a stream |
 //! | `frames` | encoded once, shared by all |
 //! | [`negotiate`], [`cors`], `problem` | headers |
 //! | `patience` | a deadline for every write |
@@ -36,6 +39,9 @@ mod control;
 mod dice;
 mod follow;
 mod frames;
+mod handover;
+mod home;
+mod line;
 mod live;
 mod metrics;
 mod ops;
@@ -50,7 +56,9 @@ mod ring;
 mod routes;
 mod stream;
 mod subscribe;
+mod subscribers;
 mod subscription;
+mod writer_loop;
 
 pub mod accept;
 pub mod client;
@@ -66,7 +74,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::StreamExt;
 use market::Clock;
+use parking_lot::Mutex;
 use prometheus::Registry;
 use rand::seq::SliceRandom;
 use table::Table;
@@ -77,16 +87,20 @@ pub use accept::{Listen, bind};
 pub use client::EndReason;
 pub use config::{Config, Limits};
 pub use cors::{Cors, CorsError};
+pub use line::{Carried, Io};
 pub use signal::Notifier;
 
-use crate::client::{Client, Watched};
+use crate::client::Client;
 use crate::dice::Dice;
 use crate::frames::Frames;
+use crate::home::{Home, Letter};
 use crate::hub::Hub;
 use crate::live::LiveStreams;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
+use crate::signal::{LOOPS_MAX, Signal};
 use crate::subscription::feeds_behind;
+use crate::writer_loop::WriterLoop;
 
 /// How long streams get to take their goodbye before their connections are ended.
 const GOODBYE_GRACE: Duration = Duration::from_secs(1);
@@ -149,14 +163,15 @@ impl Core {
         self.hub.end_all(EndReason::Drain);
     }
 
-    /// Has the hub watch what a stream is subscribed to now.
-    pub(crate) fn watch(&self, client: &Client, outbox: &mut Outbox) {
+    /// Tells a stream's loop what it is subscribed to now. To be called under the lock of its outbox.
+    pub(crate) fn resubscribe(&self, client: &Client, outbox: &mut Outbox) {
         outbox.set_feeds(feeds_behind(&self.table, &outbox.symbols));
-        let seen = if outbox.asked.waits_for_symbols() { outbox.seen } else { usize::MAX };
-        client.watch(Watched {
-            symbols: outbox.symbols.as_slice().into(),
-            feeds: outbox.feeds.as_slice().into(),
-            seen,
+        let (left, joined) = outbox.take_changes();
+        client.home.post(Letter::Change {
+            place: client.place,
+            left: left.into(),
+            joined: joined.into(),
+            waits: outbox.asked.waits_for_symbols(),
         });
     }
 }
@@ -165,6 +180,8 @@ impl Core {
 #[derive(Clone, Debug)]
 pub struct Edge {
     core: Arc<Core>,
+    /// Taken by [`Edge::serve`].
+    loops: Arc<Mutex<Vec<WriterLoop>>>,
 }
 
 impl Edge {
@@ -172,6 +189,9 @@ impl Edge {
     ///
     /// # Errors
     /// When a series of that name is registered already.
+    ///
+    /// # Panics
+    /// When the table has no watcher left: an edge has a writer loop for each.
     pub fn new(
         config: Config,
         table: Arc<Table>,
@@ -181,15 +201,16 @@ impl Edge {
         let metrics = Arc::new(Metrics::new(&registry)?);
         let dice = Dice::new(config.seed);
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let hub = Arc::new(Hub::new(
-            Arc::clone(&table),
-            Arc::clone(&clock),
-            Arc::clone(&metrics),
-            Arc::clone(&config),
-        ));
+        // One loop for each watcher that the table was made with.
+        let watchers: Vec<_> = std::iter::from_fn(|| table.watcher()).take(LOOPS_MAX).collect();
+        assert!(!watchers.is_empty(), "an edge needs a watcher of its table, and all are taken");
+        let homes: Box<[Arc<Home>]> = (0..watchers.len()).map(|number| Arc::new(Home::new(number))).collect();
+        let changes = config.load().limits.every_changes;
+        let signal = Arc::new(Signal::new(Arc::clone(&table), homes.clone(), changes));
+        let hub = Arc::new(Hub::new(Arc::clone(&clock), signal, homes.clone()));
         let frames = Frames::new(table.capacity());
         let admin_metrics = Arc::new(Metrics::new(&Registry::new())?);
-        let core = Core {
+        let core = Arc::new(Core {
             config,
             table,
             clock,
@@ -202,8 +223,12 @@ impl Edge {
             bodies: Semaphore::new(request_body::AT_A_TIME),
             dice,
             draining: AtomicBool::new(false),
-        };
-        Ok(Edge { core: Arc::new(core) })
+        });
+        let loops = homes.iter().zip(watchers);
+        let loops = loops
+            .map(|(home, watcher)| WriterLoop::new(Arc::clone(&core), Arc::clone(home), watcher))
+            .collect();
+        Ok(Edge { core, loops: Arc::new(Mutex::new(loops)) })
     }
 
     /// What writers call after publishing.
@@ -213,19 +238,23 @@ impl Edge {
 
     /// Serves clients until stopped; then says goodbye to every stream, lets requests finish and ends what is left.
     ///
+    /// To be called once.
+    ///
     /// # Panics
-    /// When the hub has panicked: the process must end, because streams would stand still without knowing it.
+    /// When a writer loop has panicked: the process must end, because streams would stand still without knowing it.
     ///
     /// # Cancel safety
     /// Dropping the future ends every connection without a goodbye.
     pub async fn serve(&self, listener: impl Listen, stop: CancellationToken) {
         let core = &self.core;
-        let hub_stop = CancellationToken::new();
-        let _stops = hub_stop.clone().drop_guard();
-        let mut hub = tokio::spawn(Arc::clone(&core.hub).run(hub_stop.clone()));
+        let stop_loops = CancellationToken::new();
+        let _stops = stop_loops.clone().drop_guard();
+        let loops = std::mem::take(&mut *self.loops.lock());
+        let mut loops = writer_loop::start(loops, &stop_loops);
         let context = Arc::new(accept::Context {
             limits: core.config.load().limits.clone(),
             metrics: Arc::clone(&core.metrics),
+            hand_over: core.config.load().hand_over,
         });
         let service = warp::service(routes::routes(core));
         let close = CancellationToken::new();
@@ -241,18 +270,20 @@ impl Edge {
             biased;
             () = goodbye => {}
             () = accept::serve(listener, service, context, close.clone(), GOODBYE_GRACE + CLOSE_GRACE) => {}
-            // The hub only ends when told to. A panic in it is ours to pass on: streams that are never woken would
-            // show old prices as live.
-            ended = &mut hub => {
-                if let Err(fault) = ended && fault.is_panic() {
-                    std::panic::resume_unwind(fault.into_panic());
+            // A loop only ends when told to. A panic in it is ours to pass on: streams that are never written would show
+            // old prices as live.
+            Some(ended) = loops.next() => {
+                if let Err(panic) = ended {
+                    std::panic::resume_unwind(panic);
                 }
                 return;
             }
         }
-        hub_stop.cancel();
-        if let Err(fault) = hub.await {
-            tracing::error!(%fault, "the hub failed while stopping");
+        stop_loops.cancel();
+        while let Some(ended) = loops.next().await {
+            if ended.is_err() {
+                tracing::error!("a writer loop failed while stopping");
+            }
         }
     }
 
@@ -267,6 +298,7 @@ impl Edge {
         let context = Arc::new(accept::Context {
             limits: self.core.config.load().limits.clone(),
             metrics: Arc::clone(&self.core.admin_metrics),
+            hand_over: false,
         });
         let service = warp::service(ops::routes(Arc::clone(&self.core)));
         accept::serve(listener, service, context, stop, ADMIN_GRACE).await;

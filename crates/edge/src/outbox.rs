@@ -145,7 +145,9 @@ pub(crate) struct Outbox {
     due: Option<Duration>,
     pub(crate) follow: Option<Box<Follow>>,
     told: u64,
-    pub(crate) quote: Box<Quote>,
+    /// Symbols that its loop is to be told of: subscribed to since it was told last, and subscribed to no more.
+    joined: Vec<SymbolId>,
+    left: Vec<SymbolId>,
 }
 
 impl Outbox {
@@ -160,7 +162,7 @@ impl Outbox {
         start: Start,
         now: Duration,
     ) -> Outbox {
-        let mut quote = Box::<Quote>::default();
+        let mut quote = Quote::default();
         let sent = symbols
             .iter()
             .map(|&id| {
@@ -206,7 +208,8 @@ impl Outbox {
             due: None,
             follow: None,
             told: 0,
-            quote,
+            joined: Vec::new(),
+            left: Vec::new(),
         };
         outbox.place_settings(table);
         outbox
@@ -238,6 +241,7 @@ impl Outbox {
     /// Subscribes to another symbol, which begins with a snapshot.
     pub(crate) fn add(&mut self, id: SymbolId, ring: &Ring) {
         self.end_round();
+        self.joined.push(id);
         self.symbols.push(id);
         self.sent.push(Sent { seq: 0, changes: 0, whole: true });
         if let Some(follow) = &mut self.follow {
@@ -249,6 +253,7 @@ impl Outbox {
     pub(crate) fn retain(&mut self, keep: impl Fn(SymbolId) -> bool) {
         self.end_round();
         let kept: Vec<bool> = self.symbols.iter().map(|&id| keep(id)).collect();
+        self.left.extend(self.symbols.iter().zip(&kept).filter(|(_, kept)| !**kept).map(|(&id, _)| id));
         let mut places = kept.iter();
         self.symbols.retain(|_| *places.next().unwrap_or(&true));
         let mut places = kept.iter();
@@ -256,6 +261,11 @@ impl Outbox {
         if let Some(follow) = &mut self.follow {
             follow.retain(&kept, &self.symbols);
         }
+    }
+
+    /// Which symbols have been left and which have joined since this was asked last.
+    pub(crate) fn take_changes(&mut self) -> (Vec<SymbolId>, Vec<SymbolId>) {
+        (std::mem::take(&mut self.left), std::mem::take(&mut self.joined))
     }
 
     /// Takes the feeds behind the symbols anew; those that are new here are told once.
@@ -322,9 +332,14 @@ impl Outbox {
         self.due
     }
 
-    /// Every change at or below it has been told, or is held back by a rate whose time the stream waits for itself.
+    /// Up to where the last look saw.
+    pub(crate) fn cut(&self) -> u64 {
+        self.cut
+    }
+
+    /// Every change at or below it has been told, or is in the round under way.
     pub(crate) fn looked_up_to(&self) -> u64 {
-        if self.asked.settings.mode == Mode::Latest { self.cut } else { self.cut.min(self.held_back) }
+        self.cut.min(self.held_back)
     }
 
     /// Every change at or below it has been told.
@@ -437,7 +452,8 @@ impl Outbox {
     ) -> Told {
         let mut told = Told::default();
         if self.next > 0 && !self.urgent && self.asked.settings.mode == Mode::Latest {
-            self.tell_focus(table, frames, most / 2, moment, out, &mut told);
+            let half = out.len() + most.saturating_sub(out.len()) / 2;
+            self.tell_focus(table, frames, half, moment, out, &mut told);
         }
         while out.len() < most && !self.is_done() {
             let Some(&(_, subject)) = self.owed.get(self.next) else { break };
@@ -504,11 +520,12 @@ impl Outbox {
         out: &mut Vec<u8>,
         told: &mut Told,
     ) {
-        table.read_into(self.symbols[at], &mut self.quote);
+        let mut quote = Quote::default();
+        table.read_into(self.symbols[at], &mut quote);
         let sent = self.sent[at];
         if self.asked.settings.mode == Mode::Trades
             && !sent.whole
-            && !self.quote.changed_since(sent.seq).intersection(TRADE).is_empty()
+            && !quote.changed_since(sent.seq).intersection(TRADE).is_empty()
         {
             // A trade has come since the look: the ring tells it, and what changed with it.
             let looked_at = self.owed.get(self.next - 1).map_or(0, |&(changed, _)| changed);
@@ -518,7 +535,7 @@ impl Outbox {
         let id = self.id(table.epoch());
         let from = out.len();
         encode::id_line(out, self.asked.style, id);
-        if !self.event(at, table, frames, out, told) {
+        if !self.event(at, &quote, table, frames, out, told) {
             out.truncate(from);
             return;
         }
@@ -537,13 +554,13 @@ impl Outbox {
     pub(crate) fn event(
         &mut self,
         at: usize,
+        quote: &Quote,
         table: &Table,
         frames: &Frames,
         out: &mut Vec<u8>,
         told: &mut Told,
     ) -> bool {
         let symbol_id = self.symbols[at];
-        let quote = &*self.quote;
         let sent = std::mem::replace(
             &mut self.sent[at],
             Sent { seq: quote.seq, changes: quote.changes, whole: false },

@@ -6,6 +6,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,11 +21,34 @@ pub(crate) struct Patient<S> {
     limit: Duration,
     /// Set while a write waits; its timer wakes the connection although the socket does not.
     waiting: Option<Pin<Box<Sleep>>>,
+    flushed: Flushed,
+}
+
+/// Whether everything that was to be written has been.
+#[derive(Clone, Debug)]
+pub(crate) struct Flushed(Arc<AtomicBool>);
+
+impl Flushed {
+    /// True from a flush that was let through to the socket, which hyper only does with empty hands, to the next write.
+    /// Relaxed, because whoever writes and whoever asks are one task.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, flushed: bool) {
+        self.0.store(flushed, Ordering::Relaxed);
+    }
 }
 
 impl<S> Patient<S> {
-    pub(crate) fn new(socket: S, limit: Duration) -> Patient<S> {
-        Patient { socket, limit, waiting: None }
+    pub(crate) fn new(socket: S, limit: Duration) -> (Patient<S>, Flushed) {
+        let flushed = Flushed(Arc::new(AtomicBool::new(false)));
+        (Patient { socket, limit, waiting: None, flushed: flushed.clone() }, flushed)
+    }
+
+    /// The socket itself.
+    pub(crate) fn into_inner(self) -> S {
+        self.socket
     }
 
     /// What a write came to, with the limit held against it.
@@ -55,6 +80,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.flushed.set(false);
         let written = Pin::new(&mut self.socket).poll_write(cx, buf);
         self.judge(cx, written)
     }
@@ -64,6 +90,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.flushed.set(false);
         let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
         self.judge(cx, written)
     }
@@ -74,6 +101,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        self.flushed.set(flushed.is_ready());
         self.judge(cx, flushed)
     }
 
@@ -93,7 +121,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_write_that_nobody_takes_fails_at_the_limit() {
         let (ours, theirs) = duplex(16);
-        let mut socket = Patient::new(ours, LIMIT);
+        let (mut socket, _) = Patient::new(ours, LIMIT);
         let start = Instant::now();
         let error = socket.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!((error.kind(), start.elapsed()), (io::ErrorKind::TimedOut, LIMIT));
@@ -103,7 +131,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_reader_that_makes_progress_is_waited_for() {
         let (ours, mut theirs) = duplex(16);
-        let mut socket = Patient::new(ours, LIMIT);
+        let (mut socket, _) = Patient::new(ours, LIMIT);
         let reading = tokio::spawn(async move {
             let mut taken = [0; 8];
             for _ in 0..8 {

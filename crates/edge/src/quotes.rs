@@ -7,12 +7,11 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode, header};
 use market::{Micros, Quote};
 use table::{SymbolId, Table};
-use tokio_util::sync::CancellationToken;
 use warp::reply::{Reply, Response};
 use wire::{AnswerFormat, EventId, QuotesRequest, Style, encode};
 
 use crate::Core;
-use crate::client::{Client, Watched};
+use crate::client::Client;
 use crate::negotiate;
 use crate::problem::{Problem, bytes_reply};
 use crate::routes::Asked;
@@ -162,14 +161,8 @@ fn age(now: Micros, heard: Micros) -> u64 {
 
 /// Waits until one of the symbols has changed after `since`, the time is over, or the server stops.
 async fn wait(core: &Arc<Core>, resolved: &Resolved, patterns: bool, since: u64, most: Duration) {
-    let watched = Watched {
-        symbols: resolved.ids.as_slice().into(),
-        feeds: Box::default(),
-        seen: if patterns { resolved.seen } else { usize::MAX },
-    };
-    let client = Arc::new(Client::new(watched, CancellationToken::new(), core.clock.monotonic()));
-    client.sent_up_to(since);
-    let _place = Place::take(core, &client);
+    let place = Place::take(core, &resolved.ids, patterns);
+    let client = &place.client;
     let changed = std::future::poll_fn(|cx| {
         let wake = client.take_wake(cx.waker());
         let grown = patterns && core.table.len() > resolved.seen;
@@ -180,22 +173,23 @@ async fn wait(core: &Arc<Core>, resolved: &Resolved, patterns: bool, since: u64,
     let _ = tokio::time::timeout(most, changed).await;
 }
 
-/// A long poll's place in the hub, given back however it ends.
-struct Place {
-    core: Arc<Core>,
-    place: usize,
+/// A long poll's place at a writer loop, given back however it ends.
+struct Place<'a> {
+    core: &'a Core,
+    client: Arc<Client>,
+    symbols: &'a [SymbolId],
 }
 
-impl Place {
-    fn take(core: &Arc<Core>, client: &Arc<Client>) -> Place {
+impl<'a> Place<'a> {
+    fn take(core: &'a Core, symbols: &'a [SymbolId], patterns: bool) -> Place<'a> {
         core.metrics.polls_open.inc();
-        Place { core: Arc::clone(core), place: core.hub.join(Arc::clone(client)) }
+        Place { core, client: core.hub.join(symbols, patterns, None), symbols }
     }
 }
 
-impl Drop for Place {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.core.hub.leave(self.place);
+        self.client.home.leave(self.client.place, self.symbols.into());
         self.core.metrics.polls_open.dec();
     }
 }

@@ -1,20 +1,20 @@
 //! How writers tell the edge that the table has changed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use market::{Field, FieldSet};
 use parking_lot::Mutex;
 use table::{SymbolId, Table};
-use tokio::sync::Notify;
 
+use crate::home::Home;
 use crate::ring::Ring;
 
-/// The hub has not looked since the last change.
-const PENDING: u8 = 1;
 /// Some stream follows the ring.
-const WATCHED: u8 = 2;
+const WATCHED: u32 = 1 << 31;
+/// Most writer loops: each has a bit beside [`WATCHED`].
+pub(crate) const LOOPS_MAX: usize = 31;
 /// How long the ring is kept filled after the last stream that followed it has gone, so that a client that comes back can be
 /// told how much it has lost: longer than any `retry` that a running server sends.
 const LINGER: Duration = Duration::from_secs(120);
@@ -35,22 +35,28 @@ impl Notifier {
 
     /// The state of a feed has changed, with that number.
     pub fn feed_changed(&self, seq: u64) {
+        self.0.feed_seq.fetch_max(seq, Ordering::AcqRel);
         self.0.status_seq.fetch_max(seq, Ordering::AcqRel);
         self.0.publish(None);
     }
 }
 
-/// What writers and the hub share.
+/// What writers and the writer loops share.
 ///
 /// `state` is only ever read and modified in one operation, by writers after a change and by readers before a look, so
 /// either a reader's look comes after the writer's change, or the writer sees what the reader asked for and acts on it.
 #[derive(Debug)]
 pub(crate) struct Signal {
     table: Arc<Table>,
-    state: AtomicU8,
-    changed: Notify,
+    /// One bit a loop: it has not looked since the last change. And whether somebody follows the ring.
+    state: AtomicU32,
+    homes: Box<[Arc<Home>]>,
+    /// The bits of all loops.
+    pending: u32,
     /// The highest number of a change of status. Streams whose rate holds them back are still told of those at once.
     status_seq: AtomicU64,
+    /// The highest number of a change of a feed's state.
+    feed_seq: AtomicU64,
     pub(crate) ring: Ring,
     watchers: Mutex<Watchers>,
 }
@@ -62,37 +68,46 @@ struct Watchers {
 }
 
 impl Signal {
-    pub(crate) fn new(table: Arc<Table>, changes: usize) -> Signal {
+    pub(crate) fn new(table: Arc<Table>, homes: Box<[Arc<Home>]>, changes: usize) -> Signal {
+        assert!(homes.len() <= LOOPS_MAX, "more writer loops than a signal has bits");
         Signal {
             ring: Ring::new(changes, table.capacity()),
             table,
-            state: AtomicU8::new(0),
-            changed: Notify::new(),
+            state: AtomicU32::new(0),
+            pending: (1 << homes.len()) - 1,
+            homes,
             status_seq: AtomicU64::new(0),
+            feed_seq: AtomicU64::new(0),
             watchers: Mutex::default(),
         }
     }
 
     fn publish(&self, change: Option<(SymbolId, FieldSet)>) {
-        let mut before = self.state.fetch_or(PENDING, Ordering::AcqRel);
+        let mut before = self.state.fetch_or(self.pending, Ordering::AcqRel);
         if let Some((id, fields)) = change.filter(|_| before & WATCHED != 0) {
             self.ring.push(id, fields, &self.table.read(id));
-            // The hub may have looked in between, when the ring did not have it yet.
-            before &= self.state.fetch_or(PENDING, Ordering::AcqRel);
+            // A loop may have looked in between, when the ring did not have it yet.
+            before &= self.state.fetch_or(self.pending, Ordering::AcqRel);
         }
-        if before & PENDING == 0 {
-            self.changed.notify_one();
+        let mut quiet = !before & self.pending;
+        while quiet != 0 {
+            self.homes[quiet.trailing_zeros() as usize].bell.notify_one();
+            quiet &= quiet - 1;
         }
     }
 
-    /// Waits for a change. Cancel-safe.
-    pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
+    /// Whether there was a change since the loop looked.
+    pub(crate) fn is_pending(&self, number: usize) -> bool {
+        self.state.load(Ordering::Acquire) & (1 << number) != 0
     }
 
-    /// The hub is about to look.
-    pub(crate) fn take(&self) {
-        self.state.fetch_and(!PENDING, Ordering::AcqRel);
+    /// The loop is about to look.
+    pub(crate) fn take(&self, number: usize) {
+        self.state.fetch_and(!(1 << number), Ordering::AcqRel);
+    }
+
+    pub(crate) fn feed_seq(&self) -> u64 {
+        self.feed_seq.load(Ordering::Acquire)
     }
 
     pub(crate) fn status_seq(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! A quote stream as its connection sees it: polled for bytes, dropped when the client is gone.
+//! A quote stream: what it says next. Its writer loop asks, or the connection that polls it as a response body.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,28 +6,27 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use market::Micros;
 use tokio::time::{Instant, Sleep};
 use wire::encode;
 
 use crate::Core;
 use crate::client::{EndReason, Wake};
+use crate::frames::Frames;
 use crate::live::Live;
 use crate::outbox::{BUFFER, Look, Outbox, Told};
 use crate::pace::Moment;
 
-/// The body of one stream. Never holds more than one unsent buffer; a connection that takes no bytes does not poll it,
-/// and what it is owed then waits in the table, conflated.
+/// One stream. Never makes more than one buffer at a time; while its connection takes no bytes it is not asked, and what
+/// it is owed then waits in the table, conflated.
 #[derive(Debug)]
-pub(crate) struct QuoteStream {
+pub(crate) struct Stream {
     core: Arc<Core>,
-    live: Arc<Live>,
+    pub(crate) live: Arc<Live>,
     /// `retry`, `hello`, and `reset` if there is one.
     head: Option<Bytes>,
-    place: usize,
     /// When it ends by itself, in monotonic time, and why.
     ends: Option<(Duration, EndReason)>,
-    /// Wakes the body when its rate lets it speak again, or when it ends. Not there while neither is waited for.
-    timer: Option<Pin<Box<Sleep>>>,
     /// The round that was begun counts against the rate as soon as it tells something.
     begun: bool,
     /// Symbols that were counted for this stream.
@@ -38,15 +37,38 @@ pub(crate) struct QuoteStream {
     over: bool,
 }
 
-impl QuoteStream {
-    /// Opens a stream: from here on it is counted, and its end will be counted once. `watches` says that the ring is
+/// Why a stream is asked what it has to say, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Occasion {
+    pub(crate) wake: Wake,
+    /// The time has come that it asked for.
+    pub(crate) rang: bool,
+    /// How long it could not be asked.
+    pub(crate) waited: Duration,
+    pub(crate) moment: Moment,
+}
+
+/// How a stream goes on after what it has just said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Next {
+    /// It has nothing more to say now; otherwise it is to be asked again as soon as there is room.
+    pub(crate) is_done: bool,
+    /// Nothing more will come.
+    pub(crate) over: bool,
+    /// When to ask again, whatever happens, in monotonic time.
+    pub(crate) again: Option<Duration>,
+    /// What has happened is not all to be had yet: ask again when the table has changed.
+    pub(crate) unfinished: bool,
+}
+
+impl Stream {
+    /// Opens a stream: from here on it is counted, and its end will be counted once.
     pub(crate) fn open(
         core: Arc<Core>,
         live: Arc<Live>,
         head: Bytes,
         ends: Option<(Duration, EndReason)>,
-    ) -> QuoteStream {
-        let place = core.hub.join(Arc::clone(&live.client));
+    ) -> Stream {
         core.streams.add(&live);
         // Whoever joined after everybody was told to say goodbye has not been told.
         if core.is_draining() {
@@ -56,13 +78,11 @@ impl QuoteStream {
         core.metrics.streams_open.inc();
         let counted = live.outbox.lock().symbols.len() as i64;
         core.metrics.subscriptions.add(counted);
-        QuoteStream {
+        Stream {
             core,
             live,
             head: Some(head),
-            place,
             ends,
-            timer: None,
             begun: false,
             counted,
             lag_us: 0,
@@ -71,71 +91,81 @@ impl QuoteStream {
         }
     }
 
-    /// The next bytes, or what will wake the connection when there are some.
-    pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.over {
-            return Poll::Ready(None);
+    /// The wall clock's time.
+    pub(crate) fn wall(&self) -> Micros {
+        self.core.clock.now()
+    }
+
+    /// Appends what it has to say now, up to a buffer.
+    pub(crate) fn turn(&mut self, occasion: Occasion, frames: &Frames, out: &mut Vec<u8>) -> Next {
+        let from = out.len();
+        let next = self.say(occasion, frames, out);
+        if out.len() > from {
+            self.live.client.wrote(occasion.moment.now);
+            self.core.metrics.writes.inc();
+            self.core.metrics.event_bytes.inc_by((out.len() - from) as u64);
         }
-        let moment = Moment::of(&*self.core.clock);
-        let now = moment.now;
-        let waited = self.live.client.waiting_for(now);
-        let wake = self.live.client.take_wake(cx.waker());
+        next
+    }
+
+    fn say(&mut self, occasion: Occasion, frames: &Frames, out: &mut Vec<u8>) -> Next {
+        let Occasion { wake, moment, .. } = occasion;
         if let Some(head) = self.head.take() {
-            // What it was woken for comes with the next poll, which follows at once. Even a stream that ends now says
+            // What it was woken for comes with the next turn, which follows at once. Even a stream that ends now says
             // first what it is.
             self.live.client.wake_again(wake);
             self.core.metrics.events.hello.inc();
-            return Poll::Ready(Some(self.hand_over(head)));
+            out.extend_from_slice(&head);
+            return Next { is_done: false, over: false, again: None, unfinished: false };
         }
         if let Some((at, reason)) = self.ends
-            && now >= at
+            && moment.now >= at
         {
             self.live.client.end_with(reason);
-            return Poll::Ready(Some(self.goodbye()));
+            return self.goodbye(out);
         }
         if wake.end() {
-            return Poll::Ready(Some(self.goodbye()));
-        }
-        let rang = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
-        if rang {
-            self.timer = None;
+            return self.goodbye(out);
         }
         let live = Arc::clone(&self.live);
         let mut outbox = live.outbox.lock();
-        let mut out = Vec::new();
-        let again = self.speak(&mut outbox, wake, rang, moment, waited, &mut out);
+        let from = out.len();
+        let again = self.speak(&mut outbox, occasion, frames, out);
         self.count_symbols(&outbox);
-        if out.is_empty() && wake.heartbeat() {
+        let told = out.len() > from;
+        if !told && wake.heartbeat() {
             // Not the table's cut: what a rate or the ring still holds back has not been told.
             let seq = outbox.told_up_to();
             let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
-            encode::heartbeat(&mut out, style, moment.wall, seq, self.lag_us, wanted);
+            encode::heartbeat(out, style, moment.wall, seq, self.lag_us, wanted);
             self.core.metrics.events.heartbeat.inc();
         }
         if outbox.is_done() {
-            self.live.client.wake_end(EndReason::Limit, now);
+            live.client.end_with(EndReason::Limit);
+            drop(outbox);
+            return self.goodbye(out);
         }
-        drop(outbox);
-        if !out.is_empty() {
-            return Poll::Ready(Some(self.hand_over(out.into())));
+        Next {
+            is_done: !told || !(outbox.in_round() || self.look_owed || outbox.has_more()),
+            over: false,
+            again: [again, self.ends.map(|(at, _)| at)].into_iter().flatten().min(),
+            unfinished: outbox.awaits_the_ring(&self.core.hub.signal.ring),
         }
-        self.sleep_until(again, now, cx);
-        Poll::Pending
     }
 
     /// Tells what is owed and may be told now. Returns when to try again what may not, in monotonic time.
     fn speak(
         &mut self,
         outbox: &mut Outbox,
-        wake: Wake,
-        rang: bool,
-        moment: Moment,
-        waited: Duration,
+        occasion: Occasion,
+        frames: &Frames,
         out: &mut Vec<u8>,
     ) -> Option<Duration> {
+        let Occasion { wake, rang, waited, moment } = occasion;
         let now = moment.now;
+        let from = out.len();
         let core = Arc::clone(&self.core);
-        let (table, frames) = (&core.table, &core.frames);
+        let table = &core.table;
         // A heartbeat says that everything up to its sequence was told, so it looks for itself.
         let mut look_due = std::mem::take(&mut self.look_owed)
             || rang
@@ -143,7 +173,7 @@ impl QuoteStream {
             || wake.heartbeat()
             || outbox.due().is_some_and(|due| due <= now);
         let mut again = None;
-        while out.is_empty() && !outbox.is_done() {
+        while out.len() == from && !outbox.is_done() {
             let status_seq = self.core.hub.signal.status_seq();
             if outbox.in_round() {
                 // A round that a bandwidth stretches must not hold up a change of status.
@@ -161,12 +191,9 @@ impl QuoteStream {
                     again = Some(until);
                     break;
                 }
-                let most = outbox.pace.allowance(BUFFER);
+                let most = from + outbox.pace.allowance(BUFFER);
                 let told = outbox.compose(table, frames, most, moment, out);
                 self.count(told, waited);
-                if !outbox.in_round() {
-                    self.live.client.sent_up_to(outbox.looked_up_to());
-                }
                 continue;
             }
             if !std::mem::take(&mut look_due) {
@@ -186,7 +213,7 @@ impl QuoteStream {
             self.live.client.saw_status(status_seq);
             let ring = &core.hub.signal.ring;
             if outbox.grow(table, ring) {
-                self.core.watch(&self.live.client, outbox);
+                self.core.resubscribe(&self.live.client, outbox);
             }
             self.begun |= look == Look::All;
             // A stream that may not speak yet is let go ahead by a status of its own, in the order of the ring.
@@ -195,60 +222,35 @@ impl QuoteStream {
                 let told = outbox.drain(ring, table, frames, most, out);
                 self.count(told, waited);
                 // There may be more than a buffer of it.
-                self.look_owed |= !out.is_empty();
+                self.look_owed |= out.len() > from;
             }
-            if !outbox.begin(table, look, now) {
-                self.live.client.sent_up_to(outbox.looked_up_to());
-            }
+            outbox.begin(table, look, now);
         }
         // What woke it during a round is found by the next one.
         self.look_owed |= outbox.in_round() && (look_due || wake.owed());
-        if out.is_empty() && !outbox.in_round() {
+        let told = out.len() > from;
+        if !told && !outbox.in_round() {
             self.begun = false;
             outbox.pace.had_nothing_to_say();
-        } else if self.begun && !out.is_empty() && !outbox.has_more() {
+        } else if self.begun && told && !outbox.has_more() {
             self.begun = false;
             outbox.pace.begun(now);
         }
-        outbox.pace.sent(out.len());
+        outbox.pace.sent(out.len() - from);
         let held = outbox.pace.closed_until().filter(|until| now < *until);
         self.live.client.hold_until(again.or(held));
         // While the gate is closed nothing that is due earlier can be told.
         again.or_else(|| [held, outbox.due()].into_iter().flatten().min())
     }
 
-    /// Has the body polled again at that time or at its end, if there is any.
-    fn sleep_until(&mut self, again: Option<Duration>, now: Duration, cx: &mut Context<'_>) {
-        let Some(at) = [again, self.ends.map(|(at, _)| at)].into_iter().flatten().min() else {
-            self.timer = None;
-            return;
-        };
-        let at = Instant::now() + at.saturating_sub(now);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        timer.as_mut().reset(at);
-        if timer.as_mut().poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
-        }
-    }
-
-    fn goodbye(&mut self) -> Bytes {
+    fn goodbye(&mut self, out: &mut Vec<u8>) -> Next {
         self.over = true;
         let reason = self.live.client.end_reason().unwrap_or(EndReason::Drain);
-        let mut out = Vec::new();
-        {
-            let outbox = self.live.outbox.lock();
-            let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
-            encode::goodbye(&mut out, style, reason.name(), self.live.opened.retry_ms, wanted);
-        }
+        let outbox = self.live.outbox.lock();
+        let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
+        encode::goodbye(out, style, reason.name(), self.live.opened.retry_ms, wanted);
         self.core.metrics.events.goodbye.inc();
-        self.hand_over(out.into())
-    }
-
-    fn hand_over(&self, bytes: Bytes) -> Bytes {
-        self.live.client.wrote(self.core.clock.monotonic());
-        self.core.metrics.writes.inc();
-        self.core.metrics.event_bytes.inc_by(bytes.len() as u64);
-        bytes
+        Next { is_done: true, over: true, again: None, unfinished: false }
     }
 
     fn count(&mut self, told: Told, waited: Duration) {
@@ -279,23 +281,78 @@ impl QuoteStream {
     }
 }
 
-impl Drop for QuoteStream {
+impl Drop for Stream {
     fn drop(&mut self) {
-        self.core.hub.leave(self.place);
         self.core.streams.remove(self.live.id);
-        {
+        let symbols = {
             let mut outbox = self.live.outbox.lock();
             outbox.closed = true;
             if outbox.follow.take().is_some() {
                 self.core.hub.signal.unwatch(self.core.clock.monotonic());
             }
-        }
+            std::mem::take(&mut outbox.symbols)
+        };
+        self.live.client.home.leave(self.live.client.place, symbols.into());
         let fallback = if std::thread::panicking() { EndReason::Fault } else { EndReason::ClientGone };
         let reason = self.live.client.end_reason().unwrap_or(fallback);
         self.core.metrics.streams_ended.with_label_values(&[reason.name()]).inc();
         self.core.metrics.streams_open.dec();
         self.core.metrics.subscriptions.sub(self.counted);
         tracing::debug!(reason = reason.name(), symbols = self.counted, "stream ended");
+    }
+}
+
+/// A stream as the body of a response, polled by its connection.
+#[derive(Debug)]
+pub(crate) struct QuoteStream {
+    stream: Stream,
+    /// Wakes the body when its rate lets it speak again, or when it ends. Not there while neither is waited for.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl QuoteStream {
+    pub(crate) fn new(stream: Stream) -> QuoteStream {
+        QuoteStream { stream, timer: None }
+    }
+
+    /// The next bytes, or what will wake the connection when there are some.
+    pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.stream.over {
+            return Poll::Ready(None);
+        }
+        let core = Arc::clone(&self.stream.core);
+        let live = Arc::clone(&self.stream.live);
+        let moment = Moment::of(&*core.clock);
+        let waited = live.client.waiting_for(moment.now);
+        let wake = live.client.take_wake(cx.waker());
+        let rang = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+        if rang {
+            self.timer = None;
+        }
+        let mut out = Vec::new();
+        let next = self.stream.turn(Occasion { wake, rang, waited, moment }, &core.frames, &mut out);
+        if !out.is_empty() {
+            return Poll::Ready(Some(out.into()));
+        }
+        if next.unfinished {
+            live.client.is_unfinished();
+        }
+        self.sleep_until(next.again, moment.now, cx);
+        Poll::Pending
+    }
+
+    /// Has the body polled again at that time, if there is any.
+    fn sleep_until(&mut self, at: Option<Duration>, now: Duration, cx: &mut Context<'_>) {
+        let Some(at) = at else {
+            self.timer = None;
+            return;
+        };
+        let at = Instant::now() + at.saturating_sub(now);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        timer.as_mut().reset(at);
+        if timer.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
     }
 }
 

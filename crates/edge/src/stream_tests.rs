@@ -16,6 +16,7 @@ use crate::outbox::{Asked, BUFFER, Look, Outbox, Start};
 use crate::pace::Moment;
 use crate::ring::Ring;
 use crate::stream::QuoteStream;
+use crate::writer_loop::WriterLoop;
 use crate::{Config, Core, Edge, control, routes, subscribe};
 
 #[derive(Debug, Default)]
@@ -47,6 +48,7 @@ struct Rig {
     price: i64,
     wakes: Arc<Count>,
     waker: Waker,
+    writer_loop: Mutex<WriterLoop>,
 }
 
 impl Rig {
@@ -59,10 +61,12 @@ impl Rig {
         let edge =
             Edge::new(Config::default(), Arc::clone(&table), clock.clone(), prometheus::Registry::new())
                 .unwrap();
+        let writer_loop = edge.loops.lock().pop().unwrap();
         let wakes = Arc::new(Count::default());
         let waker = Waker::from(wakes.clone());
         let mut rig = Rig {
             core: Arc::clone(&edge.core),
+            writer_loop: Mutex::new(writer_loop),
             edge,
             writer: table.writer().unwrap(),
             table,
@@ -87,7 +91,7 @@ impl Rig {
         };
         let mut response = subscribe::stream(&self.core, &asked, None);
         assert_eq!(response.status(), 200);
-        response.extensions_mut().remove::<StreamSlot>().unwrap().take().unwrap()
+        QuoteStream::new(response.extensions_mut().remove::<StreamSlot>().unwrap().take().unwrap())
     }
     fn bid(&mut self, at: usize) {
         self.price += 1;
@@ -104,16 +108,12 @@ impl Rig {
         let seq = self.writer.set_status(self.ids[at], status, Reason::Gap, Micros(1)).unwrap();
         self.edge.notifier().published(self.ids[at], seq, FieldSet::EMPTY.with(Field::Status));
     }
-    /// What the hub's look does.
+    /// What a turn of the loop does before it writes. Returns how many streams it woke.
     fn look(&self) -> usize {
         let now = self.clock.monotonic();
-        let seq = self.core.hub.signal.status_seq();
-        self.core
-            .hub
-            .clients()
-            .iter()
-            .filter(|c| c.is_behind(&self.table, seq, now) && c.wake_owed(now))
-            .count()
+        let mut writer_loop = self.writer_loop.lock();
+        writer_loop.read_post(now);
+        writer_loop.look(now)
     }
     fn poll(&self, stream: &mut QuoteStream) -> Option<usize> {
         match stream.poll_bytes(&mut Context::from_waker(&self.waker)) {

@@ -14,14 +14,14 @@ use wire::{EventId, Format, Mode, RequestLimits, StreamRequest, Style};
 
 use crate::Core;
 use crate::body::StreamSlot;
-use crate::client::{Client, EndReason, Watched};
+use crate::client::EndReason;
 use crate::config::MAX_AGE_JITTER;
 use crate::live::{Live, Opened};
 use crate::negotiate::{self, Wanted};
 use crate::outbox::{self, Outbox, Start};
 use crate::problem::Problem;
 use crate::routes::{Asked, console};
-use crate::stream::QuoteStream;
+use crate::stream::Stream;
 use crate::subscription::{Rejected, feeds_behind, resolve};
 
 /// How long a client that found no room waits before it comes back, in milliseconds.
@@ -133,14 +133,6 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, style: Styl
     let feeds: Vec<(table::FeedId, FeedState)> =
         feeds_behind(table, &resolved.ids).into_iter().map(|id| (id, table.feed(id))).collect();
     let feeds_told: Vec<_> = feeds.iter().map(|(id, state)| (*id, state.seq)).collect();
-    let waits = !request.patterns.is_empty() || !resolved.unknown.is_empty();
-    let watched = Watched {
-        symbols: resolved.ids.as_slice().into(),
-        feeds: feeds.iter().map(|&(id, _)| id).collect(),
-        seen: if waits { resolved.seen } else { usize::MAX },
-    };
-    let kill = asked.peer.as_ref().map(|p| p.kill.clone()).unwrap_or_default();
-    let client = Arc::new(Client::new(watched, kill, now));
     let wanted = outbox::Asked {
         settings: request.settings,
         style,
@@ -158,6 +150,8 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, style: Styl
         );
     }
 
+    let kill = asked.peer.as_ref().map(|peer| peer.kill.clone());
+    let client = core.hub.join(&outbox.symbols, outbox.asked.waits_for_symbols(), kill);
     let max_age = config.max_stream_age.map(|age| {
         let part = core.dice.roll(|rng| rng.random_range(-MAX_AGE_JITTER..=MAX_AGE_JITTER));
         age.mul_f64(1.0 + part)
@@ -175,12 +169,8 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, style: Styl
     let live =
         Arc::new(Live { id: core.dice.roll(|rng| rng.random()), client, outbox: Mutex::new(outbox), opened });
     let head = head(core, &live, &resolved.rejected, feeds, reset.map(|reason| reason.name()));
-    let stream = QuoteStream::open(
-        Arc::clone(core),
-        live,
-        head.into(),
-        ends.into_iter().flatten().min_by_key(|e| e.0),
-    );
+    let stream =
+        Stream::open(Arc::clone(core), live, head.into(), ends.into_iter().flatten().min_by_key(|e| e.0));
     let mut response = StatusCode::OK.into_response();
     response.extensions_mut().insert(StreamSlot::new(stream));
     response

@@ -106,7 +106,7 @@ fn in_force(old: &edge::Config, new: edge::Config) -> edge::Config {
         unsent_bytes: old.limits.unsent_bytes,
         ..new.limits
     };
-    edge::Config { limits, seed: old.seed, ..new }
+    edge::Config { limits, seed: old.seed, hand_over: old.hand_over, ..new }
 }
 
 fn tell(difference: &Difference) -> &'static str {
@@ -126,8 +126,18 @@ fn tell(difference: &Difference) -> &'static str {
 
 /// Every setting of a configuration. Feeds are shown by name only, because their addresses may hold secrets.
 fn settings(config: &Config) -> Vec<Setting> {
-    let Config { listen, admin_listen, edge, symbols_max, feeds } = config;
-    let edge::Config { cors, heartbeat, retry_ms: _, drain, max_stream_age, limits, seed: _ } = edge;
+    let Config { listen, admin_listen, edge, writers, symbols_max, feeds } = config;
+    let edge::Config {
+        cors,
+        heartbeat,
+        retry_ms: _,
+        drain,
+        max_stream_age,
+        flush_max,
+        hand_over,
+        limits,
+        seed: _,
+    } = edge;
     let edge::Limits {
         connections,
         streams,
@@ -145,6 +155,9 @@ fn settings(config: &Config) -> Vec<Setting> {
         ("server.heartbeat", time(heartbeat), true),
         ("server.drain", time(drain), true),
         ("server.max_stream_age", time(&max_stream_age.unwrap_or_default()), true),
+        ("server.writers", writers.to_string(), false),
+        ("server.flush_max", time(flush_max), true),
+        ("server.hand_over", hand_over.to_string(), false),
         ("server.cors_origins", format!("{:?}", cors.origins()), true),
         ("server.cors_credentials", cors.credentials().to_string(), true),
         ("admin.listen", admin_listen.to_string(), false),

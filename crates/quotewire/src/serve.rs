@@ -112,8 +112,8 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
         symbols: config.symbols_max,
         feeds,
         writers,
+        watchers: writer_loops(config.writers),
         epoch,
-        ..table::Config::default()
     });
     let limits = config.edge.limits.clone();
     let edge =
@@ -154,12 +154,14 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
         let (edge, stop) = (edge.clone(), stop_edge.clone());
         tokio::spawn(async move { edge.serve(listener, stop).await })
     };
+    // Before anybody knows that we are here: who is told may tell us to stop.
+    let stop = signal();
     say_ready(address, admin_address);
 
     let mut ended = None;
     let mut broken = None;
     tokio::select! {
-        signal = signal() => tracing::info!(signal, "stopping: saying goodbye to clients"),
+        signal = stop => tracing::info!(signal, "stopping: saying goodbye to clients"),
         () = reload.on_signal(&edge, &*clock) => {}
         // The edge only ends when told to: this is a fault of our own, and it must not go unseen.
         fault = &mut public => ended = Some(fault),
@@ -182,6 +184,13 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
         done = finish => done,
         signal = signal() => Err(Failure::failed(format!("{signal} again: stopped without waiting"))),
     }
+}
+
+/// How many loops write to clients. By default half of the processors do: the others have the kernel's part of it to do, and
+/// feeds.
+fn writer_loops(configured: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if configured > 0 { configured } else { (cores / 2).clamp(1, 16) }
 }
 
 /// Waits for a feed that broke by a fault of our own. Feeds that end in good order are none of our business here.
@@ -212,17 +221,18 @@ fn say_ready(address: SocketAddr, admin_address: SocketAddr) {
     eprintln!("admin on http://{admin_address}");
 }
 
-/// Waits for a signal to stop, and names it.
-pub(crate) async fn signal() -> &'static str {
+/// Catches the signals to stop from now on; the future waits for one and names it.
+pub(crate) fn signal() -> impl Future<Output = &'static str> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without handlers the default action ends the process, which is the best that is left.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = caught else {
+            // Without handlers the default action ends the process, which is the best that is left.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
     }
 }

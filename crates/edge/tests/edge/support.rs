@@ -17,6 +17,12 @@ use wire::decode::{Parser, RawEvent};
 /// Longest any wait of a test may take before it fails with a message.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Whether writer loops take the sockets over: they do, unless the environment says `QUOTEWIRE_HAND_OVER=no`. The test
+/// command runs everything both ways.
+pub(crate) fn hand_over() -> bool {
+    std::env::var_os("QUOTEWIRE_HAND_OVER").is_none_or(|value| value != "no")
+}
+
 /// An edge on a free port over a table with one feed and two symbols.
 pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
@@ -33,7 +39,8 @@ pub(crate) const BTC: &str = "TEST:BTC-USD";
 pub(crate) const ETH: &str = "TEST:ETH-USD";
 
 impl Running {
-    pub(crate) async fn start(config: Config) -> Running {
+    pub(crate) async fn start(mut config: Config) -> Running {
+        config.hand_over = hand_over();
         let table = Table::new(table::Config { symbols: 2_000, epoch: 0xabc, ..table::Config::default() });
         let registry = Registry::new();
         let limits = config.limits.clone();

@@ -16,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: SocketAddr,
     pub(crate) edge: edge::Config,
+    /// Loops that write to clients; 0 for as many as the machine is given.
+    pub(crate) writers: usize,
     /// Most symbols in the table.
     pub(crate) symbols_max: usize,
     pub(crate) feeds: Vec<FeedConfig>,
@@ -65,6 +67,7 @@ impl Default for Config {
             listen: ([127, 0, 0, 1], 8080).into(),
             admin_listen: ([127, 0, 0, 1], 9464).into(),
             edge: edge::Config::default(),
+            writers: 0,
             symbols_max: SYMBOLS_DEFAULT,
             feeds: Vec::new(),
         }
@@ -73,13 +76,15 @@ impl Default for Config {
 
 /// Most symbols of a table: 2^20 of them take about 1.2 GB.
 const SYMBOLS_MAX: usize = 1 << 20;
+/// Most writer loops: each change is marked for every one of them.
+const WRITERS_MAX: usize = 16;
 /// Most feeds of one process: a table asks every writer for its safe cut.
 const FEEDS_MAX: usize = 256;
 /// Symbols of a table unless the file says otherwise.
 const SYMBOLS_DEFAULT: usize = 16_384;
 
 pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
-    let Config { listen, admin_listen, edge: defaults, symbols_max, .. } = Config::default();
+    let Config { listen, admin_listen, edge: defaults, writers, symbols_max, .. } = Config::default();
     let limits = &defaults.limits;
     let cors_span = raw.server.cors_origins.as_ref().map_or(0..0, Spanned::span);
     let origins = raw.server.cors_origins.map(Spanned::into_inner).unwrap_or_default();
@@ -92,12 +97,16 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
     )?;
     let drain = duration(raw.server.drain, defaults.drain, Duration::ZERO..Duration::from_secs(600))?;
     let max_stream_age = max_stream_age(raw.server.max_stream_age)?;
+    let flush_max =
+        duration(raw.server.flush_max, defaults.flush_max, Duration::from_millis(1)..Duration::from_secs(1))?;
     let stall = duration(raw.limits.stall, limits.stall, Duration::from_secs(1)..Duration::from_secs(300))?;
     let edge = edge::Config {
         cors,
         heartbeat,
         drain,
         max_stream_age,
+        flush_max,
+        hand_over: raw.server.hand_over.unwrap_or(defaults.hand_over),
         limits: edge::Limits {
             connections: count(raw.limits.connections, limits.connections, 1..1_000_000)?,
             streams: count(raw.limits.streams, limits.streams, 1..1_000_000)?,
@@ -135,6 +144,7 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
         listen: address(raw.server.listen, listen)?,
         admin_listen: address(raw.admin.listen, admin_listen)?,
         edge,
+        writers: count(raw.server.writers, writers, 0..WRITERS_MAX)?,
         symbols_max: count(raw.limits.symbols, symbols_max, 1..SYMBOLS_MAX)?,
         feeds,
     })

@@ -19,6 +19,9 @@ pub(super) struct Server {
     pub(super) heartbeat: Option<Spanned<String>>,
     pub(super) drain: Option<Spanned<String>>,
     pub(super) max_stream_age: Option<Spanned<String>>,
+    pub(super) writers: Option<Spanned<usize>>,
+    pub(super) flush_max: Option<Spanned<String>>,
+    pub(super) hand_over: Option<bool>,
     pub(super) cors_origins: Option<Spanned<Vec<String>>>,
     pub(super) cors_credentials: Option<bool>,
 }

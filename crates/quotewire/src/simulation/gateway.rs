@@ -79,6 +79,8 @@ impl Life {
         let mut config =
             edge::Config { heartbeat: HEARTBEAT, seed: Some(world.seed ^ number), ..Default::default() };
         config.limits.stall = STALL;
+        // The test command runs the worlds both ways.
+        config.hand_over = std::env::var_os("QUOTEWIRE_HAND_OVER").is_none_or(|value| value != "no");
         // So few that slow readers of every change fall behind.
         config.limits.every_changes = 200;
         config.drain = Duration::from_secs(2);
