@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     },
     Step { name: "clients", what: "other people's clients, and the proxies of deploy/", run: clients },
     Step { name: "loom", what: "the table under every order of memory operations loom can find", run: loom },
+    Step { name: "gates", what: "the hot path takes no more instructions than its limits", run: gates },
     Step { name: "docs", what: "documents equal what the program says", run: docs::check },
 ];
 
@@ -152,6 +153,15 @@ fn clients() -> Result<(), Failure> {
 
 fn loom() -> Result<(), Failure> {
     exec::run(&mut loom_command())
+}
+
+/// Counted by valgrind, so that a busy machine changes nothing.
+fn gates() -> Result<(), Failure> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let mut all = vec![setup::tools_folder()?.join("bin")];
+    all.extend(std::env::split_paths(&paths));
+    let path = std::env::join_paths(all).or_else(|error| failed(format!("PATH: {error}")))?;
+    exec::run(exec::cargo(["bench", "--locked", "--package", "gates", "--bench", "gates"]).env("PATH", path))
 }
 
 /// The loom tests of the table. They have a target folder of their own: `--cfg loom` would rebuild everything else.

@@ -1,9 +1,10 @@
 //! What the steps need installed, found or fetched: a fresh Debian with Rust, gcc, Python and Node is enough.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::exec::{self, Failure, failed};
+use crate::metadata;
 
 /// A program that a step starts, and the Debian package that brings it.
 struct Tool {
@@ -26,6 +27,8 @@ const TOOLS: &[Tool] = &[
     // The command lines of the documents are run as they stand.
     Tool { program: "curl", package: "curl" },
     Tool { program: "jq", package: "jq" },
+    // Counts the instructions of the hot path.
+    Tool { program: "valgrind", package: "valgrind" },
     // Asks every route with whatever its description allows and forbids.
     Tool { program: "python3", package: "python3-venv" },
 ];
@@ -51,6 +54,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         }
     }
     debian_packages()?;
+    gungraun_runner()?;
     for folder in NODE_FOLDERS {
         node_packages(folder)?;
     }
@@ -58,6 +62,35 @@ pub(crate) fn run() -> Result<(), Failure> {
         python_packages(folder)?;
     }
     Ok(())
+}
+
+/// Where programs go that cargo builds for the steps.
+pub(crate) fn tools_folder() -> Result<PathBuf, Failure> {
+    Ok(metadata::target_folder()?.join("tools"))
+}
+
+/// The program that runs the benches of `gates`; it must be of the version that they are built with.
+fn gungraun_runner() -> Result<(), Failure> {
+    let Ok(lock) = fs::read_to_string(exec::root().join("Cargo.lock")) else {
+        return failed("Cargo.lock cannot be read");
+    };
+    let Some(version) = locked(&lock, "gungraun") else {
+        return failed("Cargo.lock names no gungraun");
+    };
+    let folder = tools_folder()?;
+    let folder = folder.to_string_lossy();
+    let version = format!("={version}");
+    // Unoptimised, because it only starts valgrind and reads what that wrote. Does nothing when it is there already.
+    let install =
+        ["install", "--locked", "--debug", "--root", &folder, "--version", &version, "gungraun-runner"];
+    exec::run(&mut exec::cargo(install))
+}
+
+/// The version of a package in a lock file.
+fn locked<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
+    let name = format!("name = \"{name}\"");
+    let mut lines = lock.lines().skip_while(|line| *line != name);
+    lines.nth(1)?.strip_prefix("version = \"")?.strip_suffix('"')
 }
 
 fn debian_packages() -> Result<(), Failure> {
@@ -129,4 +162,15 @@ fn once(list: &Path, stamp: &Path, install: impl FnOnce() -> Result<(), Failure>
     // Written last, so that an installation that broke off is done again.
     fs::write(stamp, wanted)
         .or_else(|error| failed(format!("{} cannot be written: {error}", stamp.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_the_lock_file() {
+        let lock = "[[package]]\nname = \"a-b\"\nversion = \"1.2.3\"\n\n[[package]]\nname = \"a\"\nversion = \"4.5.6\"\n";
+        assert_eq!((locked(lock, "a"), locked(lock, "b")), (Some("4.5.6"), None));
+    }
 }

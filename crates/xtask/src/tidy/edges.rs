@@ -21,6 +21,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("quotewire", &["market", "feed", "table", "wire", "edge", "feed-*"]),
     ("testkit", ANY),
     ("benches", ANY),
+    ("gates", ANY),
     ("xtask", &[]),
 ];
 

@@ -1,0 +1,1 @@
+//! Nothing: cargo wants a crate to hang the bench on.
