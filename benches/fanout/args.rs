@@ -18,8 +18,8 @@ usage: cargo xtask bench fanout [OPTION...]
                        F  as A at 50 updates/s
                        G  ingest of 1,000,000 updates/s (Quotewire only)
   --rows R,S         which servers: bare-ad, bare-bN (a window of N ms), bare-same (the window that gives batches like
-                     those of the Quotewire row before it), warp, nchan-N (workers), quotewire-latest,
-                     quotewire-every; a Quotewire row may have settings: quotewire-every+server.x=y+binary=FILE
+                     those of the Quotewire row before it), uring-bN (bare, on io_uring), warp, nchan-N
+                     (workers), quotewire-latest, quotewire-every; a Quotewire row may have settings: quotewire-every+server.x=y+binary=FILE
   --set server.x=y   a setting of every Quotewire row; may be repeated
   --binary FILE      the quotewire to measure (default: the one built beside this program)
   --repeat N         how often (default 1)
@@ -36,6 +36,7 @@ pub(crate) enum Asked {
     Bare {
         symbols: u32,
         window: Option<f64>,
+        ring: bool,
     },
     /// Be the warp server.
     Warp {
@@ -54,8 +55,9 @@ pub(crate) fn read(words: &[String]) -> Result<Asked, String> {
     let number = |text: &str| text.parse::<u32>().map_err(|_| format!("`{text}` is not a number"));
     match words.as_slice() {
         ["--help" | "-h" | "help"] => return Ok(Asked::Help),
-        ["serve", "bare", symbols, window] => {
-            return Ok(Asked::Bare { symbols: number(symbols)?, window: window.parse().ok() });
+        ["serve", what @ ("bare" | "uring"), symbols, window] => {
+            let ring = *what == "uring";
+            return Ok(Asked::Bare { symbols: number(symbols)?, window: window.parse().ok(), ring });
         }
         ["serve", "warp", symbols] => return Ok(Asked::Warp { symbols: number(symbols)? }),
         _ => {}

@@ -56,25 +56,26 @@ fn one(settings: &Settings, case: (u32, u32, u64, u32), seconds: u64) -> io::Res
         format!("/v1/stream?fields=bid,bid_size,ts_event&named=false&mode={mode}&symbols={}", names.join(","))
     })?;
     clock::wait_until(clock::now() + 2 * SECOND);
+    let applied_before = server.applied()?;
     let from = clock::now();
     load.measure(from, from + seconds * SECOND)?;
-    let applied = server.metric("quotewire_feed_applied_total")?;
     let cpu = Cpu::now(&server.pids());
     clock::wait_until(from + seconds * SECOND);
     let cores = Cpu::now(&server.pids()).since(&cpu);
-    let applied = server.metric("quotewire_feed_applied_total")?.zip(applied).map(|(a, b)| a - b);
+    let applied_after = server.applied()?;
+    let applied = (applied_after - applied_before) * 1e6 / (clock::now() - from) as f64;
     let tally = load.tally()?;
     let age = |share| Cell::maybe((tally.delays.count() > 0).then(|| tally.delays.millis(share)), 2);
     say(&format!(
         "  {symbols} symbols, {rate} updates/s, {clients} clients: {:.2} cores, {:.0} applied/s, age p99 {:.1} ms",
         cores.server,
-        applied.unwrap_or(0.0) / seconds as f64,
+        applied,
         tally.delays.millis(0.99)
     ));
     Ok(vec![
         Cell::Number(f64::from(symbols), 0),
         Cell::Number(f64::from(rate), 0),
-        Cell::maybe(applied.map(|count| count / seconds as f64), 0),
+        Cell::Number(applied, 0),
         Cell::Number(clients as f64, 0),
         Cell::Number(cores.server, 2),
         Cell::Number(cores.others + cores.stolen, 2),

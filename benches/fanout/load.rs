@@ -106,6 +106,11 @@ impl Load {
         self.reader.ask(|done| Wish::Hold { group, held, done })
     }
 
+    /// Bytes that wait in the clients' own buffers of a group.
+    pub(crate) fn unread(&self, group: usize) -> io::Result<u64> {
+        self.reader.ask(|told| Wish::Unread { group, told })
+    }
+
     /// How the clients of a group came back.
     pub(crate) fn resumes(&self, group: usize) -> io::Result<Vec<Resumed>> {
         self.reader.ask(|told| Wish::Resumes { group, told })

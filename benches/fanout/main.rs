@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args::read(&words) {
         Ok(Asked::Help) => peers::say(args::HELP),
-        Ok(Asked::Bare { symbols, window }) => peers::bare::serve(symbols, window),
+        Ok(Asked::Bare { symbols, window, ring }) => peers::bare::serve(symbols, window, ring),
         Ok(Asked::Warp { symbols }) => peers::warp::serve(symbols),
         Ok(Asked::Run { plan, out }) => run(&plan, out.as_deref()),
         Err(why) => {

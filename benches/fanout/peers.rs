@@ -11,6 +11,7 @@ use crate::child::{Process, Speaks};
 pub(crate) mod bare;
 pub(crate) mod nchan;
 pub(crate) mod quotewire;
+mod uring;
 pub(crate) mod warp;
 
 /// A running server under test.
@@ -50,7 +51,7 @@ impl Own {
         command.args(["serve", what, &symbols.to_string()]).args(more);
         let process = Process::start(&mut command, Speaks::Stdout)?;
         let address = process.hear("listening ")?.parse().map_err(io::Error::other)?;
-        Ok(Own { process, address, symbols, numbers: what == "bare" })
+        Ok(Own { process, address, symbols, numbers: what != "warp" })
     }
 
     fn told(&mut self, line: &str) -> io::Result<Vec<u64>> {

@@ -11,6 +11,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::io::ioctl_fionread;
+
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::clock;
@@ -37,6 +39,8 @@ pub(crate) enum Wish {
     Missing { newest: Arc<Vec<u32>>, told: SyncSender<(u64, u64)> },
     /// How the clients of a group came back.
     Resumes { group: usize, told: SyncSender<Vec<Resumed>> },
+    /// Bytes that the kernel holds for the clients of a group, on their side.
+    Unread { group: usize, told: SyncSender<u64> },
     /// End the thread.
     Stop,
 }
@@ -212,6 +216,11 @@ impl Work {
                 Wish::Resumes { group, told } => {
                     let of_group = self.clients.iter().filter(|client| client.group == group);
                     told.send(of_group.filter_map(|client| client.resumed).collect()).map_err(drop)
+                }
+                Wish::Unread { group, told } => {
+                    let of_group = self.clients.iter().filter(|client| client.group == group);
+                    let unread = of_group.map(|client| ioctl_fionread(&client.stream).unwrap_or(0));
+                    told.send(unread.sum()).map_err(drop)
                 }
                 Wish::Stop => return Ok(true),
             };

@@ -8,7 +8,7 @@ use crate::peers::{Own, Server, nchan};
 
 /// Every row that is measured unless others are asked for.
 pub(crate) const USUAL: &str =
-    "bare-b10,bare-ad,warp,nchan-1,nchan-2,quotewire-latest,quotewire-every,bare-same";
+    "bare-b10,bare-ad,uring-b10,warp,nchan-1,nchan-2,quotewire-latest,quotewire-every,bare-same";
 
 /// One server to measure.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Row {
 pub(crate) enum Kind {
     /// The bare writer; `None` is adaptive, otherwise a window in milliseconds.
     Bare(Option<f64>),
+    /// The bare writer on io_uring, with a window in milliseconds.
+    Uring(f64),
     /// The bare writer with the window that gives batches as large as those of the last Quotewire row.
     BareSame,
     Warp,
@@ -32,13 +34,13 @@ pub(crate) enum Kind {
 }
 
 impl Row {
-    /// Reads `bare-b10`, `bare-ad`, `bare-same`, `warp`, `nchan-2`, `quotewire-every+server.x=y+binary=FILE`.
+    /// Reads `bare-b10`, `bare-ad`, `bare-same`, `uring-b10`, `warp`, `nchan-2`, `quotewire-every+server.x=y+binary=FILE`.
     pub(crate) fn parse(text: &str, binary: &Path, set: &[Setting]) -> Result<Row, String> {
         let mut words = text.split('+');
         let name = words.next().unwrap_or_default();
         let unknown = || {
             format!(
-                "there is no row `{name}`, only bare-ad, bare-bN, bare-same, warp, nchan-N, quotewire-latest, quotewire-every"
+                "there is no row `{name}`, only bare-ad, bare-bN, bare-same, uring-bN, warp, nchan-N, quotewire-latest, quotewire-every"
             )
         };
         let kind = match name.split_once('-').unwrap_or((name, "")) {
@@ -47,6 +49,10 @@ impl Row {
             ("bare", window) => {
                 let millis = window.strip_prefix('b').and_then(|n| n.parse().ok()).filter(|n| *n > 0.0);
                 Kind::Bare(Some(millis.ok_or_else(unknown)?))
+            }
+            ("uring", window) => {
+                let millis = window.strip_prefix('b').and_then(|n| n.parse().ok()).filter(|n| *n > 0.0);
+                Kind::Uring(millis.ok_or_else(unknown)?)
             }
             ("warp", "") => Kind::Warp,
             ("nchan", workers) => Kind::Nchan(workers.parse().ok().filter(|n| *n > 0).ok_or_else(unknown)?),
@@ -88,6 +94,7 @@ impl Row {
         Ok(match &self.kind {
             Kind::Bare(window) => Box::new(bare(symbols, *window)?),
             Kind::BareSame => Box::new(bare(symbols, same)?),
+            Kind::Uring(window) => Box::new(Own::start("uring", symbols, &[window.to_string()])?),
             Kind::Warp => Box::new(Own::start("warp", symbols, &[])?),
             Kind::Nchan(workers) => Box::new(nchan::Nchan::start(*workers, symbols)?),
             Kind::Quotewire(settings) => Box::new(Quotewire::start(settings, symbols)?),
@@ -121,7 +128,7 @@ mod tests {
     #[test]
     fn rows_are_read_with_their_settings() {
         let read = |text: &str| Row::parse(text, Path::new("q"), &[]);
-        for name in USUAL.split(',').chain(["bare-b2.5"]) {
+        for name in USUAL.split(',').chain(["bare-b2.5", "uring-b5"]) {
             assert_eq!(read(name).unwrap().name, name);
         }
         let row = read("quotewire-every+server.writer=own+limits.streams=5+binary=/b/q").unwrap();
@@ -129,9 +136,17 @@ mod tests {
         assert_eq!((settings.mode, settings.binary.to_str()), ("every", Some("/b/q")));
         let set = [("server.writer", "\"own\""), ("limits.streams", "5")];
         assert_eq!(settings.set, set.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        for wrong in
-            ["bare-b0", "bare", "warp-2", "nchan", "quotewire", "quotewire-trades", "warp+a=b", "node"]
-        {
+        for wrong in [
+            "bare-b0",
+            "bare",
+            "uring-ad",
+            "warp-2",
+            "nchan",
+            "quotewire",
+            "quotewire-trades",
+            "warp+a=b",
+            "node",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -20,12 +20,15 @@ pub(crate) const COLUMNS: &[&str] = &[
     "p99.9 while",
     "RSS KiB a stopped client",
     "kernel KiB a stopped client",
+    "unread at the client KiB",
     "ended",
     "first quote after, age ms (median)",
-    "quotes older than 1 s each",
+    "quotes older than 1 s, each",
     "fresh after ms (median)",
     "(longest)",
-    "lost",
+    "healthy lost",
+    "stopped left out",
+    "newest missing",
 ];
 
 const RATE: f64 = 2_000.0;
@@ -53,15 +56,16 @@ pub(crate) fn run(row: &Row, seconds: u64) -> io::Result<Vec<Cell>> {
     stand.load.hold(SLOW, true)?;
     let (rate_while, during) = healthy(&stand, STOPPED)?;
     let grown = (usage::resident(&pids) as f64 - memory.0 as f64, usage::kernel() as f64 - memory.1 as f64);
+    let unread = stand.load.unread(SLOW)?;
     stand.load.hold(SLOW, false)?;
     clock::wait_until(clock::now() + AFTER);
     let resumed = stand.load.resumes(SLOW)?;
     let made = stand.server.set_rate(0.0)?;
     stand.load.quiet(Duration::from_millis(300), Duration::from_secs(12));
-    let tally = stand.load.tally()?;
-    let (short, numbers) = stand.missing(made)?;
-    // Numbers that a stopped client missed by conflation are no loss; in `every` they are told as lagged.
-    let lost = if stand.server.conflates() { short } else { tally.gaps + numbers };
+    let tallies = stand.load.tallies()?;
+    let (short, _) = stand.missing(made)?;
+    // Where merging is the promise, what is left out is no loss.
+    let healthy_lost = if stand.server.conflates() { 0 } else { tallies[0].gaps };
     let stopped = resumed.len().max(1) as f64;
     let mut ages = Histogram::default();
     resumed.iter().filter_map(|one| one.first_age).for_each(|age| ages.record(age));
@@ -88,11 +92,14 @@ pub(crate) fn run(row: &Row, seconds: u64) -> io::Result<Vec<Cell>> {
         Cell::Number(during.millis(0.999), 1),
         Cell::Number(grown.0 / stopped, 1),
         Cell::Number(grown.1 / stopped, 1),
+        Cell::Number(unread as f64 / 1024.0 / stopped, 1),
         Cell::Number(stand.load.ended() as f64, 0),
         Cell::maybe((ages.count() > 0).then(|| ages.millis(0.5)), 0),
         Cell::Number(old, 0),
         Cell::maybe((waits.count() > 0).then(|| waits.millis(0.5)), 0),
         Cell::maybe((waits.count() > 0).then(|| waits.millis(1.0)), 0),
-        Cell::Number(lost as f64, 0),
+        Cell::Number(healthy_lost as f64, 0),
+        Cell::Number(tallies[SLOW].gaps as f64 / stopped, 0),
+        Cell::Number(short as f64, 0),
     ])
 }

@@ -2,14 +2,17 @@
 //!
 //! It knows no HTTP beyond the head it answers, makes its own updates, and has nothing to decide. What it costs is what
 //! the kernel costs. Updates are taken every so many milliseconds (a window), or as soon as they are due (adaptive).
+//! With a ring, the writes of a round are handed to the kernel a thousand at a time.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
+use super::uring::Ring;
 use super::{Order, orders, say};
 use crate::clock;
 use crate::event;
@@ -43,10 +46,12 @@ struct Bare {
     touched: Vec<u32>,
     joined: Vec<u8>,
     writes: u64,
+    ring: Option<Ring>,
+    sent: Vec<i32>,
 }
 
 /// Runs until the input ends. A window of `None` is adaptive.
-pub(crate) fn serve(symbols: u32, window: Option<f64>) -> io::Result<()> {
+pub(crate) fn serve(symbols: u32, window: Option<f64>, ring: bool) -> io::Result<()> {
     let mut listener = TcpListener::from_std(super::listen()?);
     let address = listener.local_addr()?;
     let poll = Poll::new()?;
@@ -66,6 +71,8 @@ pub(crate) fn serve(symbols: u32, window: Option<f64>) -> io::Result<()> {
         touched: Vec::new(),
         joined: Vec::new(),
         writes: 0,
+        ring: ring.then(Ring::new).transpose()?,
+        sent: Vec::new(),
     };
     bare.run(&taken, window.map(|millis| (millis * 1000.0) as u64))
 }
@@ -116,21 +123,68 @@ impl Bare {
                 }
             }
         }
-        for at in std::mem::take(&mut self.touched) {
-            let connection = &mut self.connections[at as usize];
+        match self.ring.take() {
+            None => self.write_each(),
+            Some(mut ring) => {
+                self.write_all(&mut ring);
+                self.ring = Some(ring);
+            }
+        }
+        for at in self.touched.drain(..) {
+            self.connections[at as usize].owed.clear();
+        }
+    }
+
+    /// A system call for each connection.
+    fn write_each(&mut self) {
+        for at in &self.touched {
+            let connection = &mut self.connections[*at as usize];
             let bytes = match connection.owed.as_slice() {
                 [(start, end)] => &self.bytes[*start as usize..*end as usize],
                 // Copying a few events costs less than handing the kernel a list of them.
                 many => {
                     self.joined.clear();
-                    for (start, end) in many {
-                        self.joined.extend_from_slice(&self.bytes[*start as usize..*end as usize]);
-                    }
+                    join(many, &self.bytes, &mut self.joined);
                     &self.joined
                 }
             };
             self.writes += u64::from(connection.write(bytes));
-            connection.owed.clear();
+        }
+    }
+
+    /// A system call for a thousand connections.
+    fn write_all(&mut self, ring: &mut Ring) {
+        self.joined.clear();
+        let mut places = Vec::with_capacity(self.touched.len());
+        for at in &self.touched {
+            let start = self.joined.len();
+            if let many @ [_, _, ..] = self.connections[*at as usize].owed.as_slice() {
+                join(many, &self.bytes, &mut self.joined);
+            }
+            places.push((start, self.joined.len()));
+        }
+        let mut sends = Vec::with_capacity(self.touched.len());
+        let mut senders = Vec::with_capacity(self.touched.len());
+        for (at, place) in self.touched.iter().zip(places) {
+            let connection = &self.connections[*at as usize];
+            let bytes = match connection.owed.as_slice() {
+                [(start, end)] => &self.bytes[*start as usize..*end as usize],
+                _ => &self.joined[place.0..place.1],
+            };
+            senders.push((*at, bytes));
+            // Who has bytes waiting, or is gone, sends nothing new.
+            let ready = connection.open && connection.unsent.is_empty();
+            sends.push((connection.stream.as_fd(), if ready { bytes } else { &[] }));
+        }
+        ring.send_all(&sends, &mut self.sent);
+        drop(sends);
+        for ((at, bytes), sent) in senders.into_iter().zip(&self.sent) {
+            let connection = &mut self.connections[at as usize];
+            if !connection.open {
+                continue;
+            }
+            self.writes += 1;
+            connection.keep(bytes, usize::try_from(*sent).unwrap_or(0));
         }
     }
 
@@ -199,12 +253,17 @@ impl Connection {
         } else {
             0
         };
+        self.keep(bytes, wrote);
+        true
+    }
+
+    /// Keeps what the socket did not take.
+    fn keep(&mut self, bytes: &[u8], wrote: usize) {
         let rest = &bytes[wrote..];
         // Whole events are lost or kept: a rest that was begun must be finished.
         if !rest.is_empty() && (wrote > 0 || self.unsent.len() + rest.len() <= UNSENT_MAX) {
             self.unsent.extend_from_slice(rest);
         }
-        true
     }
 
     /// The symbols of the request, once its head has ended.
@@ -231,5 +290,12 @@ impl Connection {
         let head = String::from_utf8_lossy(&head);
         let list = head.split(' ').nth(1)?.split_once('?')?.1;
         Some(list.split(',').filter_map(|word| word.parse().ok()).collect())
+    }
+}
+
+/// Appends the events of these places.
+fn join(places: &[(u32, u32)], bytes: &[u8], joined: &mut Vec<u8>) {
+    for (start, end) in places {
+        joined.extend_from_slice(&bytes[*start as usize..*end as usize]);
     }
 }

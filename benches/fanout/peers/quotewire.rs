@@ -81,11 +81,32 @@ impl Quotewire {
         Ok(Quotewire { publisher: None, process, mode: settings.mode, address, admin, _folder: folder })
     }
 
+    /// Updates applied so far. The count is told about once a second: this waits for the next telling, so that two of
+    /// these divided by the time between them are a rate.
+    pub(crate) fn applied(&self) -> io::Result<f64> {
+        let read = || -> io::Result<f64> {
+            let outcomes = ["changed", "unchanged"];
+            let series = outcomes.map(|outcome| format!("outcome=\"{outcome}\""));
+            Ok(self.metric_with("quotewire_feed_updates_total", &series)?.unwrap_or(0.0))
+        };
+        let first = read()?;
+        let next = clock::poll(Duration::from_secs(3), || read().ok().filter(|count| *count > first));
+        Ok(next.unwrap_or(first))
+    }
+
     /// The sum of a metric's series.
     pub(crate) fn metric(&self, name: &str) -> io::Result<Option<f64>> {
+        self.metric_with(name, &[])
+    }
+
+    /// The sum of those series of a metric that have one of these labels.
+    fn metric_with(&self, name: &str, labels: &[String]) -> io::Result<Option<f64>> {
         let (_, text) = get(self.admin, "/metrics")?;
         let values = text.lines().filter_map(|line| {
             let rest = line.strip_prefix(name).filter(|rest| rest.starts_with(['{', ' ']))?;
+            if !labels.is_empty() && !labels.iter().any(|label| rest.contains(label)) {
+                return None;
+            }
             rest.rsplit_once(' ')?.1.parse::<f64>().ok()
         });
         Ok(values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value)))
