@@ -4,13 +4,13 @@
 //! (`lagged`, with the count), and the symbols it was lost of are told whole. An event's sequence is held against what
 //! was told of its symbol, so whatever the order in which ring and table are read, nothing is told twice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use market::{Field, Quote};
 use table::{SymbolId, Table};
 use wire::{EventId, Mode, encode};
 
-use crate::frames::Frames;
+use crate::desk::Desk;
 use crate::outbox::{Outbox, Told};
 use crate::ring::{At, Ring};
 
@@ -20,7 +20,6 @@ pub(crate) struct Follow {
     cursor: u64,
     /// Where the ring ended when the stream was allowed to speak: a rate spaces turns, not buffers.
     target: u64,
-    places: HashMap<SymbolId, usize>,
     /// By place: trades that the ring had seen with what was told last. Empty unless only trades are followed.
     trades: Vec<u64>,
     trades_only: bool,
@@ -30,19 +29,20 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    pub(crate) fn add(&mut self, id: SymbolId, at: usize, ring: &Ring) {
-        self.places.insert(id, at);
+    pub(crate) fn add(&mut self, id: SymbolId, ring: &Ring) {
         if self.trades_only {
             self.trades.push(ring.trades(id));
         }
     }
 
-    pub(crate) fn retain(&mut self, kept: &[bool], symbols: &[SymbolId]) {
+    pub(crate) fn retain(&mut self, kept: &[bool]) {
         let mut places = kept.iter();
         self.trades.retain(|_| *places.next().unwrap_or(&true));
-        self.places = symbols.iter().enumerate().map(|(at, &id)| (id, at)).collect();
     }
 }
+
+/// So many changes are looked for in a stream's list one by one, before laying the list out pays.
+const ONE_BY_ONE: u64 = 8;
 
 impl Outbox {
     /// Begins or ends following the ring, as the mode says. The ring must be watched already when this is called, and
@@ -56,17 +56,12 @@ impl Outbox {
         let trades_only = mode == Mode::Trades;
         let trades =
             if trades_only { self.symbols.iter().map(|&id| ring.trades(id)).collect() } else { Vec::new() };
-        let mut follow = Follow {
-            cursor: ring.head(),
-            target: 0,
-            places: self.symbols.iter().enumerate().map(|(at, &id)| (id, at)).collect(),
-            trades,
-            trades_only,
-            lost_before: None,
-        };
+        let mut follow = Follow { cursor: ring.head(), target: 0, trades, trades_only, lost_before: None };
         // What lies between the table as it was read and this place in the ring will not come from the ring.
         for (&id, sent) in self.symbols.iter().zip(&mut self.sent) {
-            sent.whole |= table.changed_seq(id) > sent.seq;
+            if table.changed_seq(id) > sent.seq() {
+                sent.make_whole();
+            }
         }
         if let Some(seq) = resume {
             follow.lost_before = self.lost_since(ring, seq, trades_only);
@@ -77,8 +72,13 @@ impl Outbox {
     /// What happened after `seq` to the symbols that are to be told whole. The ring is not played again: an id may lie
     /// behind what its client has seen, and a sequence must never fall.
     fn lost_since(&self, ring: &Ring, seq: u64, trades_only: bool) -> Option<(Option<u64>, Vec<SymbolId>)> {
-        let changed: HashSet<SymbolId> =
-            self.symbols.iter().zip(&self.sent).filter(|(_, sent)| sent.whole).map(|(&id, _)| id).collect();
+        let changed: HashSet<SymbolId> = self
+            .symbols
+            .iter()
+            .zip(&self.sent)
+            .filter(|(_, sent)| sent.is_whole())
+            .map(|(&id, _)| id)
+            .collect();
         if changed.is_empty() {
             return None;
         }
@@ -87,13 +87,11 @@ impl Outbox {
         }
         let (mut missed, mut lost) = (0, HashSet::new());
         for at in ring.tail()..ring.head() {
-            ring.read(at, |change| {
-                if change.quote.seq > seq && changed.contains(&change.id) && (change.is_trade || !trades_only)
-                {
-                    missed += 1;
-                    lost.insert(change.id);
-                }
-            });
+            let At::Here(change) = ring.load(at) else { continue };
+            if change.quote.seq > seq && changed.contains(&change.id) && (change.is_trade || !trades_only) {
+                missed += 1;
+                lost.insert(change.id);
+            }
         }
         let lost: Vec<SymbolId> = self.symbols.iter().copied().filter(|id| lost.contains(id)).collect();
         (missed > 0).then_some((Some(missed), lost))
@@ -102,9 +100,9 @@ impl Outbox {
     /// Tells what the ring holds for this stream, up to a buffer of `most` bytes.
     pub(crate) fn drain(
         &mut self,
+        desk: &mut Desk,
         ring: &Ring,
         table: &Table,
-        frames: &Frames,
         most: usize,
         out: &mut Vec<u8>,
     ) -> Told {
@@ -114,46 +112,96 @@ impl Outbox {
             self.tell_lagged(missed, &symbols, table, out, &mut told);
         }
         let cut = table.safe_cut();
-        let mut events = Vec::new();
-        let mut ends = Vec::new();
-        let mut quote = Quote::default();
-        let mut overrun = follow.cursor < ring.tail();
+        desk.tape.catch_up(ring);
         if follow.cursor >= follow.target {
             follow.target = ring.head();
         }
-        while !overrun && follow.cursor < follow.target && events.len() < most && !self.is_done() {
-            let mut found = None;
-            let at = ring.read(follow.cursor, |change| {
-                let Some(&place) = follow.places.get(&change.id) else { return };
-                let sent = &self.sent[place];
-                if follow.trades_only {
-                    follow.trades[place] = follow.trades[place].max(change.trades);
-                    if !change.is_trade {
-                        return;
-                    }
-                }
-                if change.quote.seq > sent.seq && !sent.whole {
-                    quote = change.quote;
-                    found = Some(place);
-                }
-            });
-            match at {
-                At::Here => follow.cursor += 1,
-                At::NotYet => break,
-                At::Overwritten => overrun = true,
-            }
-            if let Some(place) = found
-                && self.event(place, &quote, table, frames, &mut events, &mut told)
-            {
-                ends.push(events.len());
-            }
+        let overrun = follow.cursor < desk.tape.first();
+        let here = follow.cursor..follow.target.min(desk.tape.end());
+        if !overrun && !here.is_empty() {
+            self.tell_changes(&mut follow, here, cut, desk, table, most, out, &mut told);
         }
-        self.join(cut, table, &events, &ends, out);
         if overrun {
             self.lag(&mut follow, ring, table, out, &mut told);
         }
         self.follow = Some(follow);
         told
+    }
+
+    /// Tells the changes at these positions of the tape that concern this stream.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, which only its caller takes")]
+    fn tell_changes(
+        &mut self,
+        follow: &mut Follow,
+        positions: std::ops::Range<u64>,
+        cut: u64,
+        desk: &mut Desk,
+        table: &Table,
+        most: usize,
+        out: &mut Vec<u8>,
+        told: &mut Told,
+    ) {
+        let Desk { tape, places, id, event, .. } = desk;
+        let (epoch, style) = (table.epoch(), self.asked.style);
+        id.clear();
+        encode::id_line(id, style, EventId { epoch, seq: self.last_id });
+        let laid_out = positions.end - positions.start >= ONE_BY_ONE;
+        if laid_out {
+            places.lay_out(&self.symbols);
+        }
+        let full = out.len() + most;
+        // Where the last event begins, with its id.
+        let mut last = None;
+        while follow.cursor < positions.end && out.len() < full && !self.is_done() {
+            // Most are of symbols that are not this stream's.
+            let mine = tape.symbols(follow.cursor..positions.end).find_map(|(at, symbol)| {
+                let place = if laid_out {
+                    places.of(symbol)
+                } else {
+                    self.symbols.iter().position(|id| id.index() == symbol)
+                };
+                place.map(|place| (at, place))
+            });
+            let Some((at, place)) = mine else {
+                follow.cursor = positions.end;
+                break;
+            };
+            follow.cursor = at + 1;
+            let (change, kept) = tape.change(at);
+            if follow.trades_only {
+                follow.trades[place] = follow.trades[place].max(change.trades);
+                if !change.is_trade {
+                    continue;
+                }
+            }
+            let sent = self.sent[place];
+            if change.quote.seq <= sent.seq() || sent.is_whole() {
+                continue;
+            }
+            let from = out.len();
+            out.extend_from_slice(id);
+            let is_told = match kept.get(&self.key(place, change.quote.seq)) {
+                Some(frame) => self.tell_frame(place, frame, out, told),
+                None => self.event(place, &change.quote, kept, table, out, told),
+            };
+            if is_told { last = Some(from) } else { out.truncate(from) }
+        }
+        if laid_out {
+            places.clear(&self.symbols);
+        }
+        // Only the last one can say more than what was said before, because what it leaves untold is known only now.
+        if let Some(from) = last {
+            let untold = self.symbols.iter().zip(&self.sent).filter_map(|(&id, sent)| {
+                let changed = table.changed_seq(id);
+                sent.is_behind(changed).then(|| changed.saturating_sub(1))
+            });
+            self.last_id = self.last_id.max(cut.min(untold.min().unwrap_or(u64::MAX)));
+            event.clear();
+            event.extend_from_slice(&out[from + id.len()..]);
+            out.truncate(from);
+            encode::id_line(out, style, EventId { epoch, seq: self.last_id });
+            out.extend_from_slice(event);
+        }
     }
 
     /// Whether this turn has more in the ring.
@@ -171,33 +219,14 @@ impl Outbox {
     pub(crate) fn has_status_news(&self, table: &Table) -> bool {
         let mut quote = Quote::default();
         for (&id, sent) in self.symbols.iter().zip(&self.sent) {
-            if table.changed_seq(id) > sent.seq {
+            if table.changed_seq(id) > sent.seq() {
                 table.read_into(id, &mut quote);
-                if quote.changed_since(sent.seq).contains(Field::Status) {
+                if quote.changed_since(sent.seq()).contains(Field::Status) {
                     return true;
                 }
             }
         }
         false
-    }
-
-    /// Puts the ids to events that were told in a row: only the last one can say more than what was said before, because
-    /// what it leaves untold is known only now.
-    fn join(&mut self, cut: u64, table: &Table, events: &[u8], ends: &[usize], out: &mut Vec<u8>) {
-        let (epoch, style) = (table.epoch(), self.asked.style);
-        let mut from = 0;
-        for (at, &end) in ends.iter().enumerate() {
-            if at + 1 == ends.len() {
-                let untold = self.symbols.iter().zip(&self.sent).filter_map(|(&id, sent)| {
-                    let changed = table.changed_seq(id);
-                    (changed > sent.seq || sent.whole).then(|| changed.saturating_sub(1))
-                });
-                self.last_id = self.last_id.max(cut.min(untold.min().unwrap_or(u64::MAX)));
-            }
-            encode::id_line(out, style, EventId { epoch, seq: self.last_id });
-            out.extend_from_slice(&events[from..end]);
-            from = end;
-        }
     }
 
     /// The ring has gone over this stream: counts what is lost, says so, and has the symbols told whole.
@@ -212,15 +241,15 @@ impl Outbox {
             let lost = if follow.trades_only {
                 let seen = ring.trades(id);
                 seen - std::mem::replace(&mut follow.trades[at], seen).min(seen)
-            } else if table.changed_seq(id) > sent.seq && !sent.whole {
+            } else if table.changed_seq(id) > sent.seq() && !sent.is_whole() {
                 table.read_into(id, &mut quote);
-                quote.changes.saturating_sub(sent.changes)
+                sent.changes_until(&quote)
             } else {
                 0
             };
-            if lost > 0 && !sent.whole {
+            if lost > 0 && !sent.is_whole() {
                 missed += lost;
-                sent.whole = true;
+                sent.make_whole();
                 symbols.push(id);
             }
         }

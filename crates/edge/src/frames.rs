@@ -1,63 +1,93 @@
-//! Encoded once, shared by all: the latest quote event of each symbol, as bytes.
+//! Encoded once, shared by all of a loop: the latest events of a symbol, as bytes.
 //!
-//! Clients that are up to date with each other are owed the same delta. The first one to be polled encodes it, the
-//! others copy the bytes. A few events a symbol are enough, one for each kind of client, because streams move together:
-//! the hub wakes them in one look.
+//! Clients that are up to date with each other are owed the same delta. The first one to be told has it encoded, the others
+//! copy the bytes, and need not read the quote. A few events are kept, one for each kind of client, because streams move
+//! together. Each loop has its own: to copy a hundred bytes costs less than to ask another core for them.
 
-use bytes::Bytes;
-use market::FieldSet;
-use parking_lot::Mutex;
+use market::{FieldSet, Micros};
 use wire::Style;
 
-/// What makes two quote events of one symbol the same bytes.
+use crate::sent::Sent;
+
+/// What makes two events of one symbol the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     /// Sequence of the quote.
     pub(crate) seq: u64,
-    /// Fields that changed since the client's last event; all of them for a snapshot.
-    pub(crate) changed: FieldSet,
+    /// Sequence of what the client was told before; [`Key::WHOLE`] when it is to be told the whole quote.
+    pub(crate) from: u64,
     /// Fields the client chose.
     pub(crate) wanted: FieldSet,
-    /// Changes merged into the event; 0 marks a snapshot.
-    pub(crate) merged: u64,
     /// How it is written.
     pub(crate) style: Style,
 }
 
-/// Kinds of clients (fields chosen, style) whose events of one symbol are kept at a time.
+impl Key {
+    pub(crate) const WHOLE: u64 = u64::MAX;
+}
+
+/// What kind of event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Snapshot,
+    Quote,
+    Status,
+    /// None at all: nothing of it concerns such a client.
+    Nothing,
+}
+
+/// An event without its id.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) bytes: Box<[u8]>,
+    pub(crate) kind: Kind,
+    /// Changes merged into it.
+    pub(crate) merged: u64,
+    /// What a client has been told with it.
+    pub(crate) sent: Sent,
+    /// When its newest change was published.
+    pub(crate) published: Micros,
+}
+
+/// Kinds of clients whose events of one symbol are kept at a time.
 const KINDS: usize = 4;
 
-/// The latest events of one symbol. Locked for a look or a copy of a reference; never while encoding.
-type Entry = Mutex<Vec<(Key, Bytes)>>;
+/// The latest events of one symbol, or all that tell one change.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(Vec<(Key, Frame)>);
 
-/// One entry a symbol.
-#[derive(Debug)]
+impl Kept {
+    #[inline]
+    pub(crate) fn get(&self, key: &Key) -> Option<&Frame> {
+        self.0.iter().find(|(k, _)| k == key).map(|(_, frame)| frame)
+    }
+
+    /// Keeps the event in the place of the oldest one, unless everything there is newer.
+    pub(crate) fn put(&mut self, key: Key, frame: Frame) {
+        if self.0.len() < KINDS {
+            self.0.push((key, frame));
+        } else if let Some(oldest) = self.0.iter_mut().min_by_key(|(k, _)| k.seq)
+            && oldest.0.seq <= key.seq
+        {
+            *oldest = (key, frame);
+        }
+    }
+}
+
+/// The latest events of every symbol. Memory: 24 bytes a symbol up to the last one that was told, and the events.
+#[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// By symbol index.
-    latest: Box<[Entry]>,
+    latest: Vec<Kept>,
 }
 
 impl Frames {
-    pub(crate) fn new(symbols: usize) -> Frames {
-        Frames { latest: (0..symbols).map(|_| Mutex::new(Vec::new())).collect() }
-    }
-
-    pub(crate) fn get(&self, symbol: usize, key: &Key) -> Option<Bytes> {
-        let entry = self.latest.get(symbol)?.lock();
-        entry.iter().find(|(k, _)| k == key).map(|(_, bytes)| bytes.clone())
-    }
-
-    /// Keeps the bytes in the place of the oldest ones, unless everything there is newer.
-    pub(crate) fn put(&self, symbol: usize, key: Key, bytes: Bytes) {
-        let Some(entry) = self.latest.get(symbol) else { return };
-        let mut entry = entry.lock();
-        if entry.len() < KINDS {
-            entry.push((key, bytes));
-        } else if let Some(oldest) = entry.iter_mut().min_by_key(|(k, _)| k.seq)
-            && oldest.0.seq <= key.seq
-        {
-            *oldest = (key, bytes);
+    /// Those of the symbol at that place of the table.
+    #[inline]
+    pub(crate) fn of(&mut self, symbol: usize) -> &mut Kept {
+        if symbol >= self.latest.len() {
+            self.latest.resize_with(symbol + 1, Kept::default);
         }
+        &mut self.latest[symbol]
     }
 }
 
@@ -65,30 +95,34 @@ impl Frames {
 mod tests {
     use super::*;
 
+    fn frame(bytes: &[u8]) -> Frame {
+        Frame { bytes: bytes.into(), kind: Kind::Quote, merged: 1, sent: Sent::NOTHING, published: Micros(0) }
+    }
+
     #[test]
     fn only_the_same_event_is_shared() {
-        let frames = Frames::new(1);
-        let key =
-            Key { seq: 7, changed: FieldSet::ALL, wanted: FieldSet::ALL, merged: 1, style: Style::default() };
-        frames.put(0, key, Bytes::from_static(b"x"));
-        assert_eq!(frames.get(0, &key), Some(Bytes::from_static(b"x")));
+        let mut frames = Frames::default();
+        let kept = frames.of(3);
+        let key = Key { seq: 7, from: 5, wanted: FieldSet::ALL, style: Style::default() };
+        kept.put(key, frame(b"x"));
+        assert_eq!(&*kept.get(&key).unwrap().bytes, b"x");
         for other in [
             Key { seq: 8, ..key },
-            Key { changed: FieldSet::EMPTY, ..key },
+            Key { from: 6, ..key },
+            Key { from: Key::WHOLE, ..key },
             Key { wanted: FieldSet::EMPTY, ..key },
-            Key { merged: 2, ..key },
             Key { style: Style { named: false, ..Style::default() }, ..key },
         ] {
-            assert_eq!(frames.get(0, &other), None);
+            assert!(kept.get(&other).is_none());
         }
         for seq in 8..20 {
-            frames.put(0, Key { seq, ..key }, Bytes::from_static(b"new"));
+            kept.put(Key { seq, ..key }, frame(b"new"));
         }
-        frames.put(0, key, Bytes::from_static(b"old"));
-        assert_eq!(frames.get(0, &key), None, "an older event does not displace a newer one");
-        assert!(frames.get(0, &Key { seq: 19, ..key }).is_some());
-        let kept = (0..30).filter(|&seq| frames.get(0, &Key { seq, ..key }).is_some()).count();
-        assert_eq!(kept, KINDS, "no more are kept");
-        assert_eq!(frames.get(9, &key), None);
+        kept.put(key, frame(b"old"));
+        assert!(kept.get(&key).is_none(), "an older event does not displace a newer one");
+        assert!(kept.get(&Key { seq: 19, ..key }).is_some());
+        let left = (0..30).filter(|&seq| kept.get(&Key { seq, ..key }).is_some()).count();
+        assert_eq!(left, KINDS, "no more are kept");
+        assert!(frames.of(9).get(&key).is_none());
     }
 }

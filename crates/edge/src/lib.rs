@@ -24,7 +24,8 @@
 //! | [`signal`] | how writers tell us that the table has changed |
 //! | [`hub`] | all open streams, over all loops |
 //! | [`client`] | what can wake or end a stream |
-//! | `frames` | encoded once, shared by all |
+//! | `desk`, `frames`, `tape` | what streams share that are written by one thread: room, encoded events, what was read of the ring |
+//! | `sent` | what was told of a symbol, in ten bytes |
 //! | [`negotiate`], [`cors`], `problem` | headers |
 //! | `patience` | a deadline for every write |
 //! | `dice` | random numbers, which a seed can repeat |
@@ -36,6 +37,7 @@
 mod answers;
 mod body;
 mod control;
+mod desk;
 mod dice;
 mod follow;
 mod frames;
@@ -54,10 +56,12 @@ mod quotes;
 mod request_body;
 mod ring;
 mod routes;
+mod sent;
 mod stream;
 mod subscribe;
 mod subscribers;
 mod subscription;
+mod tape;
 mod writer_loop;
 
 pub mod accept;
@@ -91,8 +95,8 @@ pub use line::{Carried, Io};
 pub use signal::Notifier;
 
 use crate::client::Client;
+use crate::desk::Desks;
 use crate::dice::Dice;
-use crate::frames::Frames;
 use crate::home::{Home, Letter};
 use crate::hub::Hub;
 use crate::live::LiveStreams;
@@ -123,7 +127,8 @@ pub(crate) struct Core {
     /// The same counts for the admin listener, which is not among the clients; shown nowhere.
     admin_metrics: Arc<Metrics>,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) frames: Frames,
+    /// For the streams that hyper polls; loops have their own.
+    pub(crate) desks: Desks,
     pub(crate) streams: LiveStreams,
     /// Bodies that may be read at a time.
     pub(crate) bodies: Semaphore,
@@ -208,7 +213,6 @@ impl Edge {
         let changes = config.load().limits.every_changes;
         let signal = Arc::new(Signal::new(Arc::clone(&table), homes.clone(), changes));
         let hub = Arc::new(Hub::new(Arc::clone(&clock), signal, homes.clone()));
-        let frames = Frames::new(table.capacity());
         let admin_metrics = Arc::new(Metrics::new(&Registry::new())?);
         let core = Arc::new(Core {
             config,
@@ -218,7 +222,7 @@ impl Edge {
             metrics,
             admin_metrics,
             hub,
-            frames,
+            desks: Desks::default(),
             streams: LiveStreams::default(),
             bodies: Semaphore::new(request_body::AT_A_TIME),
             dice,

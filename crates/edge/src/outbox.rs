@@ -22,22 +22,23 @@ use market::{Field, FieldSet, Micros, Quote, Symbol};
 use table::{FeedId, SymbolId, Table};
 use wire::{EventId, Mode, Pattern, Rate, Settings, Style, encode};
 
+use crate::desk::Desk;
 use crate::follow::Follow;
-use crate::frames::{Frames, Key};
+use crate::frames::{Frame, Kept, Key, Kind};
 use crate::pace::{Moment, Pace};
 use crate::ring::{Ring, TRADE};
+use crate::sent::Sent;
 
 /// Bytes of events joined into one buffer before the connection gets it. It bounds a stream's unsent memory, and is
 /// large enough that the cost of a write no longer shows.
 pub(crate) const BUFFER: usize = 16 << 10;
 
-/// What was last told of one symbol.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent {
-    pub(crate) seq: u64,
-    pub(crate) changes: u64,
-    /// The next event is a snapshot, whatever has changed.
-    pub(crate) whole: bool,
+/// A round: whom it tells, in order, with their last changes. And by place in it the highest id that leaves this one and
+/// all after it untold.
+#[derive(Debug, Default)]
+pub(crate) struct Owed {
+    owed: Vec<(u64, Subject)>,
+    hold: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +114,8 @@ impl Asked {
     }
 }
 
-/// What one stream is owed. Memory: 28 bytes a subscribed symbol, and 32 more while a round is under way.
+/// What one stream is owed. Memory: 14 bytes a subscribed symbol, and 32 more of each that is owed while a
+/// round is under way.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) asked: Asked,
@@ -128,12 +130,10 @@ pub(crate) struct Outbox {
     rated: Vec<Rated>,
     /// The focused symbols that are subscribed to.
     focus: Vec<usize>,
-    /// The round under way: (last change, whom), in order; `next` is the first that is not told yet.
-    owed: Vec<(u64, Subject)>,
+    /// The round under way; `next` is the first that is not told yet. Its memory is the desk's when there is none.
+    round: Owed,
     next: usize,
-    /// By place in `owed`: the highest id that leaves this one and all after it untold.
-    hold: Vec<u64>,
-    /// The same for what is not in the round because it is held back.
+    /// The highest id that leaves untold what is not in the round because it is held back.
     held_back: u64,
     cut: u64,
     /// The round holds changes of status only, which no limit holds up.
@@ -172,13 +172,13 @@ impl Outbox {
                     Start::Resume(seq) => table.changed_seq(id) > seq,
                 };
                 if whole {
-                    return Sent { seq: 0, changes: 0, whole };
+                    return Sent::NOTHING;
                 }
                 table.read_into(id, &mut quote);
                 // A change between the look and the read is newer than what the client has: tell it whole.
                 match start {
-                    Start::Resume(seq) if quote.seq > seq => Sent { seq: 0, changes: 0, whole: true },
-                    _ => Sent { seq: quote.seq, changes: quote.changes, whole },
+                    Start::Resume(seq) if quote.seq > seq => Sent::NOTHING,
+                    _ => Sent::of(&quote),
                 }
             })
             .collect();
@@ -197,9 +197,8 @@ impl Outbox {
             seen,
             rated: Vec::new(),
             focus: Vec::new(),
-            owed: Vec::new(),
+            round: Owed::default(),
             next: 0,
-            hold: Vec::new(),
             held_back: u64::MAX,
             cut: 0,
             urgent: false,
@@ -243,9 +242,9 @@ impl Outbox {
         self.end_round();
         self.joined.push(id);
         self.symbols.push(id);
-        self.sent.push(Sent { seq: 0, changes: 0, whole: true });
+        self.sent.push(Sent::NOTHING);
         if let Some(follow) = &mut self.follow {
-            follow.add(id, self.symbols.len() - 1, ring);
+            follow.add(id, ring);
         }
     }
 
@@ -259,7 +258,7 @@ impl Outbox {
         let mut places = kept.iter();
         self.sent.retain(|_| *places.next().unwrap_or(&true));
         if let Some(follow) = &mut self.follow {
-            follow.retain(&kept, &self.symbols);
+            follow.retain(&kept);
         }
     }
 
@@ -282,7 +281,7 @@ impl Outbox {
     pub(crate) fn tell_all_anew(&mut self) {
         self.end_round();
         for sent in &mut self.sent {
-            sent.whole = true;
+            sent.make_whole();
         }
     }
 
@@ -314,7 +313,7 @@ impl Outbox {
 
     /// Whether a round is under way.
     pub(crate) fn in_round(&self) -> bool {
-        self.next < self.owed.len()
+        self.next < self.round.owed.len()
     }
 
     /// Whether the round holds nothing but changes of status.
@@ -344,23 +343,35 @@ impl Outbox {
 
     /// Every change at or below it has been told.
     pub(crate) fn told_up_to(&self) -> u64 {
-        self.cut.min(self.held_back).min(self.hold.get(self.next).copied().unwrap_or(u64::MAX))
+        self.cut.min(self.held_back).min(self.round.hold.get(self.next).copied().unwrap_or(u64::MAX))
     }
 
     /// Gives the round up. What it leaves untold is found by the next look.
     pub(crate) fn end_round(&mut self) {
-        if let Some(&untold) = self.hold.get(self.next) {
+        if let Some(&untold) = self.round.hold.get(self.next) {
             self.held_back = self.held_back.min(untold);
         }
-        self.owed.clear();
-        self.hold.clear();
+        self.round.owed.clear();
+        self.round.hold.clear();
         self.next = 0;
     }
 
     /// Works out what is owed now. Returns whether it is anything; if not, the client has everything up to the cut but
     /// what is held back.
-    pub(crate) fn begin(&mut self, table: &Table, look: Look, now: Duration) -> bool {
+    pub(crate) fn begin(&mut self, desk: &mut Desk, table: &Table, look: Look, now: Duration) -> bool {
         self.end_round();
+        let borrows = self.round.owed.capacity() == 0;
+        if borrows {
+            std::mem::swap(&mut self.round, &mut desk.owed);
+        }
+        self.find_owed(table, look, now);
+        if borrows && !self.in_round() {
+            std::mem::swap(&mut self.round, &mut desk.owed);
+        }
+        self.in_round()
+    }
+
+    fn find_owed(&mut self, table: &Table, look: Look, now: Duration) {
         self.cut = table.safe_cut();
         self.urgent = look == Look::Statuses;
         self.held_back = u64::MAX;
@@ -370,13 +381,13 @@ impl Outbox {
         for (at, (&id, sent)) in self.symbols.iter().zip(&self.sent).enumerate() {
             let rate = rated.next_if(|rate| rate.at == at);
             let changed = table.changed_seq(id);
-            if changed <= sent.seq && !sent.whole {
+            if !sent.is_behind(changed) {
                 continue;
             }
             let later = rate.filter(|rate| now < rate.due);
-            let free = look == Look::All && later.is_none() && (sent.whole || mode == Mode::Latest);
+            let free = look == Look::All && later.is_none() && (sent.is_whole() || mode == Mode::Latest);
             if free || self.may_go_now(table, id, sent, mode, look, later.is_some()) {
-                self.owed.push((changed, Subject::Symbol(at)));
+                self.round.owed.push((changed, Subject::Symbol(at)));
                 continue;
             }
             self.held_back = self.held_back.min(changed.saturating_sub(1));
@@ -388,24 +399,24 @@ impl Outbox {
             for (at, (&id, &sent)) in self.feeds.iter().zip(&self.feeds_sent).enumerate() {
                 let changed = table.feed_changed_seq(id);
                 if changed > sent {
-                    self.owed.push((changed, Subject::Feed(at)));
+                    self.round.owed.push((changed, Subject::Feed(at)));
                 }
             }
         }
         if self.focus.is_empty() {
-            self.owed.sort_unstable_by_key(|&(changed, _)| changed);
+            self.round.owed.sort_unstable_by_key(|&(changed, _)| changed);
         } else {
             let focus = &self.focus;
             let waits = |subject| matches!(subject, Subject::Symbol(at) if focus.binary_search(&at).is_err());
-            self.owed.sort_unstable_by_key(|&(changed, subject)| (waits(subject), changed));
+            self.round.owed.sort_unstable_by_key(|&(changed, subject)| (waits(subject), changed));
         }
         let mut lowest = u64::MAX;
-        self.hold.extend(self.owed.iter().rev().map(|&(changed, _)| {
+        let Owed { owed, hold } = &mut self.round;
+        hold.extend(owed.iter().rev().map(|&(changed, _)| {
             lowest = lowest.min(changed.saturating_sub(1));
             lowest
         }));
-        self.hold.reverse();
-        self.in_round()
+        hold.reverse();
     }
 
     /// Whether a change that would wait (for the rate, for the ring) is one that does not.
@@ -418,15 +429,15 @@ impl Outbox {
         look: Look,
         rated: bool,
     ) -> bool {
-        if mode == Mode::Every && !sent.whole {
+        if mode == Mode::Every && !sent.is_whole() {
             return false;
         }
         let mut quote = Quote::default();
         table.read_into(id, &mut quote);
-        let changed = quote.changed_since(sent.seq);
-        if sent.whole {
+        let changed = quote.changed_since(sent.seq());
+        if sent.is_whole() {
             // The client has an older state of it that it may take for live.
-            return sent.seq > 0 && changed.contains(Field::Status);
+            return sent.seq() > 0 && changed.contains(Field::Status);
         }
         // A trade stands in the ring, or will in a moment; told from here, the one before it would be merged away.
         if mode == Mode::Trades && !changed.intersection(TRADE).is_empty() {
@@ -444,8 +455,8 @@ impl Outbox {
     /// Tells what is owed, up to a buffer of `most` bytes. Ends the round when everything is told.
     pub(crate) fn compose(
         &mut self,
+        desk: &mut Desk,
         table: &Table,
-        frames: &Frames,
         most: usize,
         moment: Moment,
         out: &mut Vec<u8>,
@@ -453,13 +464,13 @@ impl Outbox {
         let mut told = Told::default();
         if self.next > 0 && !self.urgent && self.asked.settings.mode == Mode::Latest {
             let half = out.len() + most.saturating_sub(out.len()) / 2;
-            self.tell_focus(table, frames, half, moment, out, &mut told);
+            self.tell_focus(desk, table, half, moment, out, &mut told);
         }
         while out.len() < most && !self.is_done() {
-            let Some(&(_, subject)) = self.owed.get(self.next) else { break };
+            let Some(&(_, subject)) = self.round.owed.get(self.next) else { break };
             self.next += 1;
             match subject {
-                Subject::Symbol(at) => self.tell_symbol(at, table, frames, moment, out, &mut told),
+                Subject::Symbol(at) => self.tell_symbol(at, desk, table, moment, out, &mut told),
                 Subject::Feed(at) => {
                     let id = self.id(table.epoch());
                     let state = table.feed(self.feeds[at]);
@@ -480,10 +491,10 @@ impl Outbox {
             }
         }
         if !self.in_round() {
-            // A burst must not leave every stream with the memory of its largest round.
+            // A stream at rest keeps no memory of a round.
             self.end_round();
-            self.owed.shrink_to(64);
-            self.hold.shrink_to(64);
+            std::mem::swap(&mut self.round, &mut desk.owed);
+            self.round = Owed::default();
         }
         told
     }
@@ -491,8 +502,8 @@ impl Outbox {
     /// Between two buffers of a long round, the focused symbols that have changed again go first.
     fn tell_focus(
         &mut self,
+        desk: &mut Desk,
         table: &Table,
-        frames: &Frames,
         most: usize,
         moment: Moment,
         out: &mut Vec<u8>,
@@ -505,8 +516,8 @@ impl Outbox {
             if out.len() >= most || self.is_done() || later {
                 continue;
             }
-            if table.changed_seq(self.symbols[at]) > self.sent[at].seq {
-                self.tell_symbol(at, table, frames, moment, out, told);
+            if table.changed_seq(self.symbols[at]) > self.sent[at].seq() {
+                self.tell_symbol(at, desk, table, moment, out, told);
             }
         }
     }
@@ -514,30 +525,46 @@ impl Outbox {
     fn tell_symbol(
         &mut self,
         at: usize,
+        desk: &mut Desk,
         table: &Table,
-        frames: &Frames,
         moment: Moment,
         out: &mut Vec<u8>,
         told: &mut Told,
     ) {
-        let mut quote = Quote::default();
-        table.read_into(self.symbols[at], &mut quote);
-        let sent = self.sent[at];
-        if self.asked.settings.mode == Mode::Trades
-            && !sent.whole
-            && !quote.changed_since(sent.seq).intersection(TRADE).is_empty()
-        {
-            // A trade has come since the look: the ring tells it, and what changed with it.
-            let looked_at = self.owed.get(self.next - 1).map_or(0, |&(changed, _)| changed);
-            self.held_back = self.held_back.min(looked_at.saturating_sub(1));
-            return;
-        }
-        let id = self.id(table.epoch());
+        let (symbol, sent) = (self.symbols[at], self.sent[at]);
         let from = out.len();
-        encode::id_line(out, self.asked.style, id);
-        if !self.event(at, &quote, table, frames, out, told) {
-            out.truncate(from);
-            return;
+        if self.asked.settings.mode == Mode::Trades && !sent.is_whole() {
+            let mut quote = Quote::default();
+            table.read_into(symbol, &mut quote);
+            if !quote.changed_since(sent.seq()).intersection(TRADE).is_empty() {
+                // A trade has come since the look: the ring tells it, and what changed with it.
+                let looked_at = self.round.owed.get(self.next - 1).map_or(0, |&(changed, _)| changed);
+                self.held_back = self.held_back.min(looked_at.saturating_sub(1));
+                return;
+            }
+            let id = self.id(table.epoch());
+            encode::id_line(out, self.asked.style, id);
+            if !self.event(at, &quote, desk.frames.of(symbol.index()), table, out, told) {
+                out.truncate(from);
+                return;
+            }
+        } else {
+            let id = self.id(table.epoch());
+            encode::id_line(out, self.asked.style, id);
+            let kept = desk.frames.of(symbol.index());
+            // Others of the loop have been told the same: then the quote need not be read.
+            let is_told = match kept.get(&self.key(at, table.changed_seq(symbol))) {
+                Some(frame) => self.tell_frame(at, frame, out, told),
+                None => {
+                    let mut quote = Quote::default();
+                    table.read_into(symbol, &mut quote);
+                    self.event(at, &quote, kept, table, out, told)
+                }
+            };
+            if !is_told {
+                out.truncate(from);
+                return;
+            }
         }
         if let Ok(place) = self.rated.binary_search_by_key(&at, |rate| rate.at) {
             let rate = &mut self.rated[place];
@@ -549,60 +576,81 @@ impl Outbox {
         }
     }
 
-    /// Appends the event, without its id, that brings a client to the quote at hand. False when nothing of it concerns
-    /// the client.
+    /// What makes the event the same as another stream's, when the symbol stands at that sequence.
+    pub(crate) fn key(&self, at: usize, seq: u64) -> Key {
+        let sent = self.sent[at];
+        let from = if sent.is_whole() { Key::WHOLE } else { sent.seq() };
+        Key { seq, from, wanted: self.asked.settings.fields, style: self.asked.style }
+    }
+
+    /// Appends an event, without its id. False when nothing of it concerns the client.
+    pub(crate) fn tell_frame(
+        &mut self,
+        at: usize,
+        frame: &Frame,
+        out: &mut Vec<u8>,
+        told: &mut Told,
+    ) -> bool {
+        told.shared += 1;
+        out.extend_from_slice(&frame.bytes);
+        self.count_frame(at, frame, told)
+    }
+
+    fn count_frame(&mut self, at: usize, frame: &Frame, told: &mut Told) -> bool {
+        self.sent[at] = frame.sent;
+        match frame.kind {
+            Kind::Snapshot => told.snapshots += 1,
+            Kind::Quote => told.quotes += 1,
+            Kind::Status => told.statuses += 1,
+            Kind::Nothing => return false,
+        }
+        self.told += 1;
+        told.conflated += frame.merged.saturating_sub(1);
+        // Snapshots may be of any age.
+        if frame.kind != Kind::Snapshot {
+            told.newest = told.newest.max(Some(frame.published));
+        }
+        true
+    }
+
+    /// Makes the event, without its id, that brings a client to the quote at hand, appends it and keeps it for others.
+    /// False when nothing of it concerns the client.
     pub(crate) fn event(
         &mut self,
         at: usize,
         quote: &Quote,
+        kept: &mut Kept,
         table: &Table,
-        frames: &Frames,
         out: &mut Vec<u8>,
         told: &mut Told,
     ) -> bool {
-        let symbol_id = self.symbols[at];
-        let sent = std::mem::replace(
-            &mut self.sent[at],
-            Sent { seq: quote.seq, changes: quote.changes, whole: false },
-        );
-        let (changed, merged) = if sent.whole {
+        let sent = self.sent[at];
+        let key = self.key(at, quote.seq);
+        let Key { wanted, style, .. } = key;
+        let symbol = table.symbol(self.symbols[at]);
+        let (changed, merged) = if sent.is_whole() {
             (FieldSet::ALL, 0)
         } else {
-            (quote.changed_since(sent.seq), quote.changes.saturating_sub(sent.changes))
+            (quote.changed_since(sent.seq()), sent.changes_until(quote))
         };
-        let (wanted, style) = (self.asked.settings.fields, self.asked.style);
-        let key = Key { seq: quote.seq, changed, wanted, merged, style };
-        let status_only = changed == FieldSet::EMPTY.with(Field::Status);
-        if sent.whole {
-            told.snapshots += 1;
-        } else if status_only {
-            told.statuses += 1;
-        } else if changed.contains(Field::Status) || encode::moves(changed, wanted) {
-            told.quotes += 1;
-        } else {
-            return false; // nothing the client chose has moved
-        }
-        self.told += 1;
-        told.conflated += merged.saturating_sub(1);
-        if !sent.whole {
-            told.newest = told.newest.max(Some(quote.ts_pub));
-        }
-        if let Some(bytes) = frames.get(symbol_id.index(), &key) {
-            told.shared += 1;
-            out.extend_from_slice(&bytes);
-            return true;
-        }
         let from = out.len();
-        let symbol = table.symbol(symbol_id);
-        if sent.whole {
+        let kind = if sent.is_whole() {
             encode::snapshot(out, style, symbol, quote, wanted);
-        } else if status_only {
+            Kind::Snapshot
+        } else if changed == FieldSet::EMPTY.with(Field::Status) {
             encode::symbol_status(out, style, symbol, quote, wanted);
-        } else {
+            Kind::Status
+        } else if changed.contains(Field::Status) || encode::moves(changed, wanted) {
             encode::quote(out, style, symbol, quote, changed, wanted, merged);
-        }
-        frames.put(symbol_id.index(), key, bytes::Bytes::copy_from_slice(&out[from..]));
-        true
+            Kind::Quote
+        } else {
+            Kind::Nothing // of what the client chose has moved
+        };
+        let bytes = out[from..].into();
+        let frame = Frame { bytes, kind, merged, sent: Sent::of(quote), published: quote.ts_pub };
+        let is_told = self.count_frame(at, &frame, told);
+        kept.put(key, frame);
+        is_told
     }
 }
 

@@ -50,12 +50,12 @@ fn at(secs: u64) -> Moment {
 fn tell(
     outbox: &mut Outbox,
     table: &Table,
-    frames: &Frames,
+    desk: &mut Desk,
     most: usize,
     moment: Moment,
 ) -> (Told, Vec<Event>, Vec<u8>) {
     let mut out = Vec::new();
-    let told = outbox.compose(table, frames, most, moment, &mut out);
+    let told = outbox.compose(desk, table, most, moment, &mut out);
     (told, events(&out).into_iter().map(|(_, event)| event).collect(), out)
 }
 
@@ -71,7 +71,7 @@ fn events(bytes: &[u8]) -> Vec<(String, Event)> {
 fn promise_6_a_stream_that_does_not_read_takes_no_more_memory() {
     let (table, ids) = market(SYMBOLS);
     let mut writer = table.writer().unwrap();
-    let frames = Frames::new(SYMBOLS);
+    let mut desk = Desk::default();
     let mut stream = None;
     let opening = allocation_counter::measure(|| {
         stream = Some(opened(&table, &ids, Settings::default(), Start::Snapshots));
@@ -84,12 +84,12 @@ fn promise_6_a_stream_that_does_not_read_takes_no_more_memory() {
             for &id in &ids {
                 writer.apply(id, &top(Field::Bid, round + 1), Micros(round));
             }
-            outbox.begin(&table, Look::All, Duration::ZERO);
+            outbox.begin(&mut desk, &table, Look::All, Duration::ZERO);
         }
     });
     assert!(stalled.bytes_max < 48 * SYMBOLS as u64 + 20_000, "{} bytes", stalled.bytes_max);
     // Taking one buffer is bounded too, whatever is owed.
-    let (told, _, out) = tell(&mut outbox, &table, &frames, BUFFER, at(0));
+    let (told, _, out) = tell(&mut outbox, &table, &mut desk, BUFFER, at(0));
     assert!(out.len() < BUFFER + 1_024 && told.snapshots > 10 && outbox.in_round());
 }
 
@@ -97,23 +97,23 @@ fn promise_6_a_stream_that_does_not_read_takes_no_more_memory() {
 fn a_round_tells_every_symbol_once_and_then_nothing_is_owed() {
     let (table, ids) = market(SYMBOLS);
     let mut writer = table.writer().unwrap();
-    let frames = Frames::new(SYMBOLS);
+    let mut desk = Desk::default();
     let mut outbox = opened(&table, &ids, Settings::default(), Start::Deltas);
-    assert!(!outbox.begin(&table, Look::All, Duration::ZERO), "nothing has changed since");
+    assert!(!outbox.begin(&mut desk, &table, Look::All, Duration::ZERO), "nothing has changed since");
     for n in 1..=3 {
         for &id in &ids {
             writer.apply(id, &top(Field::Ask, n), Micros(n));
         }
     }
-    assert!(outbox.begin(&table, Look::All, Duration::ZERO));
+    assert!(outbox.begin(&mut desk, &table, Look::All, Duration::ZERO));
     let (mut quotes, mut conflated) = (0, 0);
     while outbox.in_round() {
-        let (told, ..) = tell(&mut outbox, &table, &frames, BUFFER, at(0));
+        let (told, ..) = tell(&mut outbox, &table, &mut desk, BUFFER, at(0));
         quotes += told.quotes;
         conflated += told.conflated;
     }
     assert_eq!((quotes, conflated), (SYMBOLS as u64, 2 * SYMBOLS as u64));
-    assert!(!outbox.begin(&table, Look::All, Duration::ZERO));
+    assert!(!outbox.begin(&mut desk, &table, Look::All, Duration::ZERO));
     assert_eq!(outbox.told_up_to(), table.last_seq());
 }
 
@@ -121,19 +121,19 @@ fn a_round_tells_every_symbol_once_and_then_nothing_is_owed() {
 fn focused_symbols_go_first_and_again_between_two_buffers() {
     let (table, ids) = market(100);
     let mut writer = table.writer().unwrap();
-    let frames = Frames::new(100);
+    let mut desk = Desk::default();
     let focus = table.symbol(ids[90]).clone();
     let settings = Settings { priority: vec![focus.clone()], ..Settings::default() };
     let mut outbox = opened(&table, &ids, settings, Start::Deltas);
     for &id in &ids {
         writer.apply(id, &top(Field::Bid, 5), Micros(1));
     }
-    outbox.begin(&table, Look::All, Duration::ZERO);
-    let (_, first, _) = tell(&mut outbox, &table, &frames, 1_000, at(0));
+    outbox.begin(&mut desk, &table, Look::All, Duration::ZERO);
+    let (_, first, _) = tell(&mut outbox, &table, &mut desk, 1_000, at(0));
     assert!(matches!(&first[0], Event::Quote(quote) if quote.symbol == focus));
     assert!(outbox.in_round());
     writer.apply(ids[90], &top(Field::Bid, 6), Micros(2));
-    let (_, second, _) = tell(&mut outbox, &table, &frames, 1_000, at(0));
+    let (_, second, _) = tell(&mut outbox, &table, &mut desk, 1_000, at(0));
     assert!(matches!(&second[0], Event::Quote(quote) if quote.symbol == focus));
     assert!(matches!(&second[1], Event::Quote(quote) if quote.symbol != focus), "the others are not starved");
 }
@@ -142,20 +142,20 @@ fn focused_symbols_go_first_and_again_between_two_buffers() {
 fn promise_10_a_rate_holds_prices_back_and_never_a_status() {
     let (table, ids) = market(2);
     let mut writer = table.writer().unwrap();
-    let frames = Frames::new(2);
+    let mut desk = Desk::default();
     let slow = table.symbol(ids[0]).clone();
     let rate = Rate::parse("0.1").unwrap();
     let settings = Settings { symbol_rates: vec![(slow, rate)], ..Settings::default() };
     let mut outbox = opened(&table, &ids, settings, Start::Deltas);
-    let look = |writer: &mut table::Writer, outbox: &mut Outbox, secs, price| {
+    let mut look = |writer: &mut table::Writer, outbox: &mut Outbox, secs, price| {
         if price > 0 {
             for &id in &ids {
                 writer.apply(id, &top(Field::Bid, price), Micros(price));
             }
         }
-        outbox.begin(&table, Look::All, Duration::from_secs(secs));
+        outbox.begin(&mut desk, &table, Look::All, Duration::from_secs(secs));
         let mut out = Vec::new();
-        outbox.compose(&table, &frames, BUFFER, at(secs), &mut out);
+        outbox.compose(&mut desk, &table, BUFFER, at(secs), &mut out);
         events(&out)
     };
     assert_eq!(look(&mut writer, &mut outbox, 1, 1).len(), 2, "the first change after quiet leaves at once");
@@ -172,19 +172,19 @@ fn promise_10_a_rate_holds_prices_back_and_never_a_status() {
     // The stream as a whole may not speak: only a status goes.
     writer.apply(ids[1], &top(Field::Bid, 9), Micros(9));
     writer.set_status(ids[0], Status::Suspect, Reason::Gap, Micros(9));
-    assert!(outbox.begin(&table, Look::Statuses, Duration::from_secs(14)) && outbox.is_urgent());
-    let (told, ..) = tell(&mut outbox, &table, &frames, BUFFER, at(14));
+    assert!(outbox.begin(&mut desk, &table, Look::Statuses, Duration::from_secs(14)) && outbox.is_urgent());
+    let (told, ..) = tell(&mut outbox, &table, &mut desk, BUFFER, at(14));
     assert_eq!((told.statuses, told.quotes), (1, 0));
 }
 
 #[test]
 fn a_limit_ends_in_the_middle_of_a_round() {
     let (table, ids) = market(10);
-    let frames = Frames::new(10);
+    let mut desk = Desk::default();
     let wanted = Asked { limit: Some(3), ..asked(Settings::default()) };
     let mut outbox = Outbox::new(wanted, ids, &[], 10, &table, Start::Snapshots, Duration::ZERO);
-    outbox.begin(&table, Look::All, Duration::ZERO);
-    let (_, events, _) = tell(&mut outbox, &table, &frames, BUFFER, at(0));
+    outbox.begin(&mut desk, &table, Look::All, Duration::ZERO);
+    let (_, events, _) = tell(&mut outbox, &table, &mut desk, BUFFER, at(0));
     assert_eq!((events.len(), outbox.is_done()), (3, true));
 }
 
@@ -208,7 +208,7 @@ fn a_symbol_that_appears_later_joins_by_its_pattern() {
     assert!(outbox.grow(&table, &ring));
     let names: Vec<_> = outbox.symbols.iter().map(|&id| table.symbol(id).as_str()).collect();
     assert_eq!(names, ["V:A", "V:B"], "as many as it may have");
-    assert!(outbox.sent[1].whole);
+    assert!(outbox.sent[1].is_whole());
 }
 
 /// A table, its ring, and a stream that follows it.
@@ -216,7 +216,7 @@ struct Followed {
     table: std::sync::Arc<Table>,
     ids: Vec<SymbolId>,
     ring: Ring,
-    frames: Frames,
+    desk: std::cell::RefCell<Desk>,
     writer: table::Writer,
     price: i64,
 }
@@ -227,7 +227,7 @@ impl Followed {
         let ring = Ring::new(changes, symbols);
         ring.starts_after(0);
         let writer = table.writer().unwrap();
-        Followed { table, ids, ring, frames: Frames::new(symbols), writer, price: 0 }
+        Followed { table, ids, ring, desk: std::cell::RefCell::default(), writer, price: 0 }
     }
 
     fn apply(&mut self, symbol: usize, trades: bool) {
@@ -250,12 +250,13 @@ impl Followed {
     /// Everything that is due, as a connection would take it.
     fn take(&self, outbox: &mut Outbox) -> Vec<(String, Event)> {
         let mut out = Vec::new();
+        let mut desk = self.desk.borrow_mut();
         loop {
             let before = out.len();
-            outbox.drain(&self.ring, &self.table, &self.frames, BUFFER, &mut out);
-            outbox.begin(&self.table, Look::All, Duration::ZERO);
+            outbox.drain(&mut desk, &self.ring, &self.table, BUFFER, &mut out);
+            outbox.begin(&mut desk, &self.table, Look::All, Duration::ZERO);
             while outbox.in_round() {
-                outbox.compose(&self.table, &self.frames, usize::MAX, at(0), &mut out);
+                outbox.compose(&mut desk, &self.table, usize::MAX, at(0), &mut out);
             }
             if out.len() == before {
                 return events(&out);
@@ -432,7 +433,7 @@ proptest! {
         let (table, ids) = market(8);
         let ring = Ring::new(changes, 8);
         ring.starts_after(0);
-        let frames = Frames::new(8);
+        let mut desk = Desk::default();
         let mut writers: Vec<_> = (0..3).map(|_| table.writer().unwrap()).collect();
         let rates = if rated { vec![(table.symbol(ids[1]).clone(), Rate::parse("0.2").unwrap())] } else { Vec::new() };
         let settings = Settings {
@@ -459,14 +460,14 @@ proptest! {
             subscribed,
         };
         let (mut secs, mut price) = (1, 0);
-        let buffer = |reader: &mut Reader, most: usize, secs: u64| {
+        let mut buffer = |reader: &mut Reader, most: usize, secs: u64| {
             let mut out = Vec::new();
             if !reader.outbox.in_round() {
-                reader.outbox.drain(&ring, &table, &frames, most, &mut out);
-                reader.outbox.begin(&table, Look::All, Duration::from_secs(secs));
+                reader.outbox.drain(&mut desk, &ring, &table, most, &mut out);
+                reader.outbox.begin(&mut desk, &table, Look::All, Duration::from_secs(secs));
             }
             if out.is_empty() {
-                reader.outbox.compose(&table, &frames, most, at(secs), &mut out);
+                reader.outbox.compose(&mut desk, &table, most, at(secs), &mut out);
             }
             out
         };

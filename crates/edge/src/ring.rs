@@ -32,8 +32,8 @@ pub(crate) struct Change {
 /// What stands at a position.
 #[derive(Debug)]
 pub(crate) enum At {
-    /// It was read.
-    Here,
+    /// This change.
+    Here(Arc<Change>),
     /// Its writer has taken the position and not filled it yet: come back.
     NotYet,
     /// It is lost.
@@ -134,14 +134,10 @@ impl Ring {
         }
     }
 
-    /// Gives what stands at a position below [`Ring::head`] to `read`, if it is there.
-    pub(crate) fn read(&self, at: u64, read: impl FnOnce(&Change)) -> At {
-        let place = self.places()[at as usize % self.len].load();
-        match place.as_ref() {
-            Some(change) if change.at == at => {
-                read(change);
-                At::Here
-            }
+    /// What stands at a position below [`Ring::head`].
+    pub(crate) fn load(&self, at: u64) -> At {
+        match self.places()[at as usize % self.len].load_full() {
+            Some(change) if change.at == at => At::Here(change),
             Some(change) if change.at > at => At::Overwritten,
             _ => At::NotYet,
         }
@@ -182,12 +178,13 @@ mod tests {
             ring.push(ids[0], FieldSet::ALL, &quote(seq));
         }
         let mut seen = Vec::new();
-        assert!(matches!(ring.read(1, |_| unreachable!()), At::Overwritten));
+        assert!(matches!(ring.load(1), At::Overwritten));
         for at in ring.tail()..ring.head() {
-            assert!(matches!(ring.read(at, |c| seen.push(c.quote.seq)), At::Here));
+            let At::Here(change) = ring.load(at) else { panic!("{at} is lost") };
+            seen.push(change.quote.seq);
         }
         assert_eq!(seen, [3, 4, 5, 6]);
-        assert!(matches!(ring.read(6, |_| unreachable!()), At::NotYet));
+        assert!(matches!(ring.load(6), At::NotYet));
     }
 
     #[test]
@@ -200,7 +197,8 @@ mod tests {
         ring.push(ids[0], FieldSet::EMPTY.with(Field::LastSize), &quote(4));
         let mut seen = Vec::new();
         for at in 0..ring.head() {
-            ring.read(at, |c| seen.push((c.id, c.is_trade, c.trades)));
+            let At::Here(c) = ring.load(at) else { panic!("{at} is lost") };
+            seen.push((c.id, c.is_trade, c.trades));
         }
         assert_eq!(seen, [(ids[0], false, 0), (ids[0], true, 1), (ids[1], true, 1), (ids[0], true, 2)]);
         assert_eq!((ring.trades(ids[0]), ring.trades(ids[1])), (2, 1));

@@ -12,7 +12,7 @@ use wire::encode;
 
 use crate::Core;
 use crate::client::{EndReason, Wake};
-use crate::frames::Frames;
+use crate::desk::Desk;
 use crate::live::Live;
 use crate::outbox::{BUFFER, Look, Outbox, Told};
 use crate::pace::Moment;
@@ -97,9 +97,9 @@ impl Stream {
     }
 
     /// Appends what it has to say now, up to a buffer.
-    pub(crate) fn turn(&mut self, occasion: Occasion, frames: &Frames, out: &mut Vec<u8>) -> Next {
+    pub(crate) fn turn(&mut self, occasion: Occasion, desk: &mut Desk, out: &mut Vec<u8>) -> Next {
         let from = out.len();
-        let next = self.say(occasion, frames, out);
+        let next = self.say(occasion, desk, out);
         if out.len() > from {
             self.live.client.wrote(occasion.moment.now);
             self.core.metrics.writes.inc();
@@ -108,7 +108,7 @@ impl Stream {
         next
     }
 
-    fn say(&mut self, occasion: Occasion, frames: &Frames, out: &mut Vec<u8>) -> Next {
+    fn say(&mut self, occasion: Occasion, desk: &mut Desk, out: &mut Vec<u8>) -> Next {
         let Occasion { wake, moment, .. } = occasion;
         if let Some(head) = self.head.take() {
             // What it was woken for comes with the next turn, which follows at once. Even a stream that ends now says
@@ -130,7 +130,7 @@ impl Stream {
         let live = Arc::clone(&self.live);
         let mut outbox = live.outbox.lock();
         let from = out.len();
-        let again = self.speak(&mut outbox, occasion, frames, out);
+        let again = self.speak(&mut outbox, occasion, desk, out);
         self.count_symbols(&outbox);
         let told = out.len() > from;
         if !told && wake.heartbeat() {
@@ -158,7 +158,7 @@ impl Stream {
         &mut self,
         outbox: &mut Outbox,
         occasion: Occasion,
-        frames: &Frames,
+        desk: &mut Desk,
         out: &mut Vec<u8>,
     ) -> Option<Duration> {
         let Occasion { wake, rang, waited, moment } = occasion;
@@ -181,7 +181,7 @@ impl Stream {
                 if news && !outbox.is_urgent() {
                     self.live.client.saw_status(status_seq);
                     // What the round leaves is found by the look after this one.
-                    let found = outbox.begin(table, Look::Statuses, now);
+                    let found = outbox.begin(desk, table, Look::Statuses, now);
                     (look_due, self.look_owed) = (!found, found);
                     continue;
                 }
@@ -192,7 +192,7 @@ impl Stream {
                     break;
                 }
                 let most = from + outbox.pace.allowance(BUFFER);
-                let told = outbox.compose(table, frames, most, moment, out);
+                let told = outbox.compose(desk, table, most, moment, out);
                 self.count(told, waited);
                 continue;
             }
@@ -219,15 +219,15 @@ impl Stream {
             // A stream that may not speak yet is let go ahead by a status of its own, in the order of the ring.
             if outbox.follow.is_some() && (look == Look::All || outbox.has_status_news(table)) {
                 let most = outbox.pace.allowance(BUFFER);
-                let told = outbox.drain(ring, table, frames, most, out);
+                let told = outbox.drain(desk, ring, table, most, out);
                 self.count(told, waited);
                 // There may be more than a buffer of it.
-                self.look_owed |= out.len() > from;
+                self.look_owed |= outbox.has_more();
             }
-            outbox.begin(table, look, now);
+            outbox.begin(desk, table, look, now);
         }
-        // What woke it during a round is found by the next one.
-        self.look_owed |= outbox.in_round() && (look_due || wake.owed());
+        // What it was to look for and has not is found by the next look, and so is what woke it during a round.
+        self.look_owed |= look_due || (outbox.in_round() && wake.owed());
         let told = out.len() > from;
         if !told && !outbox.in_round() {
             self.begun = false;
@@ -330,7 +330,9 @@ impl QuoteStream {
             self.timer = None;
         }
         let mut out = Vec::new();
-        let next = self.stream.turn(Occasion { wake, rang, waited, moment }, &core.frames, &mut out);
+        let mut desk = core.desks.take();
+        let next = self.stream.turn(Occasion { wake, rang, waited, moment }, &mut desk, &mut out);
+        core.desks.put_back(desk);
         if !out.is_empty() {
             return Poll::Ready(Some(out.into()));
         }

@@ -11,7 +11,7 @@ use table::{Applied, SymbolId, Table, Writer};
 use wire::{Event, Mode, Parser, Settings, Style};
 
 use crate::body::StreamSlot;
-use crate::frames::Frames;
+use crate::desk::Desk;
 use crate::outbox::{Asked, BUFFER, Look, Outbox, Start};
 use crate::pace::Moment;
 use crate::ring::Ring;
@@ -327,13 +327,13 @@ fn bid(writer: &mut Writer, table: &Table, ring: &Ring, id: SymbolId, price: i64
     let Applied::Changed { fields, .. } = writer.apply(id, &update, Micros(price)) else { panic!() };
     ring.push(id, fields, &table.read(id));
 }
-fn all(outbox: &mut Outbox, ring: &Ring, table: &Table, frames: &Frames) -> Vec<Event> {
+fn all(outbox: &mut Outbox, ring: &Ring, table: &Table, desk: &mut Desk) -> Vec<Event> {
     let mut out = Vec::new();
     for _ in 0..10 {
-        outbox.drain(ring, table, frames, BUFFER, &mut out);
-        outbox.begin(table, Look::All, Duration::from_secs(1));
+        outbox.drain(desk, ring, table, BUFFER, &mut out);
+        outbox.begin(desk, table, Look::All, Duration::from_secs(1));
         while outbox.in_round() {
-            outbox.compose(table, frames, usize::MAX, Moment::default(), &mut out);
+            outbox.compose(desk, table, usize::MAX, Moment::default(), &mut out);
         }
     }
     events(&out)
@@ -346,7 +346,7 @@ fn a_change_between_the_table_and_the_ring_is_told() {
         let (table, ids) = market(1);
         let ring = Ring::new(64, 1);
         ring.starts_after(0);
-        let frames = Frames::new(1);
+        let mut desk = Desk::default();
         let mut writer = table.writer().unwrap();
         trade(&mut writer, &table, &ring, ids[0], 1);
         let mut outbox = Outbox::new(
@@ -360,7 +360,7 @@ fn a_change_between_the_table_and_the_ring_is_told() {
         );
         trade(&mut writer, &table, &ring, ids[0], 2);
         outbox.follow_mode(&ring, &table, Some(1));
-        let told = all(&mut outbox, &ring, &table, &frames);
+        let told = all(&mut outbox, &ring, &table, &mut desk);
         assert!(told.iter().any(|event| matches!(event, Event::Snapshot(_))), "{mode:?}: {told:?}");
     }
 }
@@ -370,7 +370,7 @@ fn after_such_a_change_stale_is_told_too() {
     let (table, ids) = market(1);
     let ring = Ring::new(64, 1);
     ring.starts_after(0);
-    let frames = Frames::new(1);
+    let mut desk = Desk::default();
     let mut writer = table.writer().unwrap();
     trade(&mut writer, &table, &ring, ids[0], 1);
     let mut outbox =
@@ -379,7 +379,7 @@ fn after_such_a_change_stale_is_told_too() {
     outbox.follow_mode(&ring, &table, None);
     writer.set_status(ids[0], Status::Stale, Reason::Silence, Micros(9)).unwrap();
     ring.push(ids[0], FieldSet::EMPTY.with(Field::Status), &table.read(ids[0]));
-    let told = all(&mut outbox, &ring, &table, &frames);
+    let told = all(&mut outbox, &ring, &table, &mut desk);
     assert_eq!(told.len(), 1, "stale is never told");
 }
 
@@ -388,7 +388,7 @@ fn trades_during_a_long_round_are_not_merged() {
     let (table, ids) = market(100);
     let ring = Ring::new(1_000, 100);
     ring.starts_after(0);
-    let frames = Frames::new(100);
+    let mut desk = Desk::default();
     let mut writer = table.writer().unwrap();
     let mut outbox =
         Outbox::new(asked(Mode::Trades), ids.clone(), &[], 100, &table, Start::Deltas, Duration::ZERO);
@@ -397,19 +397,19 @@ fn trades_during_a_long_round_are_not_merged() {
         bid(&mut writer, &table, &ring, id, 1);
     }
     let mut out = Vec::new();
-    outbox.drain(&ring, &table, &frames, BUFFER, &mut out);
-    outbox.begin(&table, Look::All, Duration::ZERO);
-    outbox.compose(&table, &frames, 1_000, Moment::default(), &mut out);
+    outbox.drain(&mut desk, &ring, &table, BUFFER, &mut out);
+    outbox.begin(&mut desk, &table, Look::All, Duration::ZERO);
+    outbox.compose(&mut desk, &table, 1_000, Moment::default(), &mut out);
     assert!(outbox.in_round());
     // The client reads slowly; meanwhile three trades of the last symbol of the round.
     for price in 10..13 {
         trade(&mut writer, &table, &ring, ids[99], price);
     }
     while outbox.in_round() {
-        outbox.compose(&table, &frames, usize::MAX, Moment::default(), &mut out);
+        outbox.compose(&mut desk, &table, usize::MAX, Moment::default(), &mut out);
     }
     let mut told = events(&out);
-    told.extend(all(&mut outbox, &ring, &table, &frames));
+    told.extend(all(&mut outbox, &ring, &table, &mut desk));
     let lasts: Vec<_> = told
         .iter()
         .filter_map(|e| match e {
@@ -425,7 +425,7 @@ fn an_added_symbol_has_not_lost_the_trades_before_it() {
     let (table, ids) = market(2);
     let ring = Ring::new(8, 2);
     ring.starts_after(0);
-    let frames = Frames::new(2);
+    let mut desk = Desk::default();
     let mut writer = table.writer().unwrap();
     for price in 1..=500 {
         trade(&mut writer, &table, &ring, ids[1], price);
@@ -433,13 +433,13 @@ fn an_added_symbol_has_not_lost_the_trades_before_it() {
     let mut outbox =
         Outbox::new(asked(Mode::Trades), vec![ids[0]], &[], 2, &table, Start::Snapshots, Duration::ZERO);
     outbox.follow_mode(&ring, &table, None);
-    all(&mut outbox, &ring, &table, &frames);
+    all(&mut outbox, &ring, &table, &mut desk);
     outbox.add(ids[1], &ring);
-    all(&mut outbox, &ring, &table, &frames);
+    all(&mut outbox, &ring, &table, &mut desk);
     for price in 1..=20 {
         bid(&mut writer, &table, &ring, ids[0], price);
     }
-    let told = all(&mut outbox, &ring, &table, &frames);
+    let told = all(&mut outbox, &ring, &table, &mut desk);
     assert!(told.iter().all(|e| !matches!(e, Event::Lagged(_))), "{told:?}");
 }
 
@@ -544,22 +544,25 @@ fn stale_is_told_of_a_symbol_that_awaits_its_snapshot() {
     let (table, ids) = market(1);
     let ring = Ring::new(4, 1);
     ring.starts_after(0);
-    let frames = Frames::new(1);
+    let mut desk = Desk::default();
     let mut writer = table.writer().unwrap();
     bid(&mut writer, &table, &ring, ids[0], 1);
     let mut outbox =
         Outbox::new(asked(Mode::Every), ids.clone(), &[], 1, &table, Start::Snapshots, Duration::ZERO);
     outbox.follow_mode(&ring, &table, None);
-    all(&mut outbox, &ring, &table, &frames);
+    all(&mut outbox, &ring, &table, &mut desk);
     for price in 2..20 {
         bid(&mut writer, &table, &ring, ids[0], price);
     }
     let mut out = Vec::new();
     // Any change of status has it look although its rate is closed: it finds that it lags.
-    outbox.drain(&ring, &table, &frames, BUFFER, &mut out);
-    assert!(!outbox.begin(&table, Look::Statuses, Duration::ZERO));
+    outbox.drain(&mut desk, &ring, &table, BUFFER, &mut out);
+    assert!(!outbox.begin(&mut desk, &table, Look::Statuses, Duration::ZERO));
     writer.set_status(ids[0], Status::Stale, Reason::Silence, Micros(9)).unwrap();
     ring.push(ids[0], FieldSet::EMPTY.with(Field::Status), &table.read(ids[0]));
-    outbox.drain(&ring, &table, &frames, BUFFER, &mut out);
-    assert!(outbox.begin(&table, Look::Statuses, Duration::ZERO), "stale waits for the rate, up to 100 s");
+    outbox.drain(&mut desk, &ring, &table, BUFFER, &mut out);
+    assert!(
+        outbox.begin(&mut desk, &table, Look::Statuses, Duration::ZERO),
+        "stale waits for the rate, up to 100 s"
+    );
 }

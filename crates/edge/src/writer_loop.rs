@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Core;
 use crate::client::{Client, EndReason};
-use crate::frames::Frames;
+use crate::desk::Desk;
 use crate::home::{Home, Letter};
 use crate::line::{Line, Written};
 use crate::outbox::BUFFER;
@@ -98,7 +98,7 @@ pub(crate) struct WriterLoop {
     core: Arc<Core>,
     home: Arc<Home>,
     watcher: Watcher,
-    frames: Frames,
+    desk: Desk,
     subscribers: Subscribers,
     seats: Vec<Seat>,
     /// To be written in this turn.
@@ -119,7 +119,7 @@ pub(crate) struct WriterLoop {
 impl WriterLoop {
     pub(crate) fn new(core: Arc<Core>, home: Arc<Home>, watcher: Watcher) -> WriterLoop {
         WriterLoop {
-            frames: Frames::new(core.table.capacity()),
+            desk: Desk::default(),
             core,
             home,
             watcher,
@@ -339,7 +339,9 @@ impl WriterLoop {
         let quiet = heartbeat - heartbeat / 4;
         if self.home.number == 0 {
             self.core.hub.signal.keep_house(now);
+            self.core.desks.rest();
         }
+        self.desk.tape.rest();
         for (place, seat) in self.seats.iter_mut().enumerate() {
             let Some(client) = &seat.client else { continue };
             if client.waiting_for(now) >= stall {
@@ -400,7 +402,7 @@ impl WriterLoop {
                 let rang = std::mem::take(&mut seat.rang);
                 let before = self.out.len();
                 let occasion = Occasion { wake, rang, waited, moment };
-                let next = line.stream.turn(occasion, &self.frames, &mut self.out);
+                let next = line.stream.turn(occasion, &mut self.desk, &mut self.out);
                 line.over = next.over;
                 if next.is_done || self.out.len() == before || Line::chunk_len(&self.out) >= BUFFER {
                     break next;

@@ -1,0 +1,121 @@
+//! What a loop has read of the ring: each change once, for all of its streams that want each one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::frames::Kept;
+use crate::ring::{At, Change, Ring};
+
+/// A stretch of the ring, without holes. Memory: 40 bytes a change and its events, for as many changes as the ring holds;
+/// nothing when nobody has asked for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Tape {
+    /// The position of the first one.
+    first: u64,
+    /// By position the places of the symbols in the table, apart from the rest, because every stream looks at all of these.
+    symbols: VecDeque<u32>,
+    changes: VecDeque<(Arc<Change>, Kept)>,
+    /// Whether anybody has asked since [`Tape::rest`].
+    used: bool,
+}
+
+impl Tape {
+    /// Reads on to where the ring ends, or to a change that its writer has not finished yet. What the ring no longer has
+    /// is forgotten here too.
+    pub(crate) fn catch_up(&mut self, ring: &Ring) {
+        self.used = true;
+        let (tail, head) = (ring.tail(), ring.head());
+        if self.end() < tail {
+            self.clear_from(tail);
+        }
+        while self.first < tail {
+            self.symbols.pop_front();
+            self.changes.pop_front();
+            self.first += 1;
+        }
+        while self.end() < head {
+            match ring.load(self.end()) {
+                At::Here(change) => {
+                    self.symbols.push_back(change.id.index() as u32);
+                    self.changes.push_back((change, Kept::default()));
+                }
+                At::NotYet => return,
+                // Writers have gone round meanwhile: only what comes after that is without holes.
+                At::Overwritten => self.clear_from(ring.tail().max(self.end() + 1)),
+            }
+        }
+    }
+
+    fn clear_from(&mut self, first: u64) {
+        self.symbols.clear();
+        self.changes.clear();
+        self.first = first;
+    }
+
+    /// The first position that is here.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The position after the last one that is here.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.symbols.len() as u64
+    }
+
+    /// The places of the symbols that changed at these positions, which must be here, in order.
+    pub(crate) fn symbols(&self, positions: std::ops::Range<u64>) -> impl Iterator<Item = (u64, usize)> {
+        let from = (positions.start - self.first) as usize;
+        let to = (positions.end - self.first) as usize;
+        positions.zip(self.symbols.range(from..to)).map(|(at, &symbol)| (at, symbol as usize))
+    }
+
+    /// What changed at a position that is here, and the events that tell it.
+    pub(crate) fn change(&mut self, at: u64) -> (&Change, &mut Kept) {
+        let (change, kept) = &mut self.changes[(at - self.first) as usize];
+        (change, kept)
+    }
+
+    /// Gives the memory back when nobody has asked since this was called last.
+    pub(crate) fn rest(&mut self) {
+        if !std::mem::take(&mut self.used) && !self.changes.is_empty() {
+            *self = Tape { first: self.end(), ..Tape::default() };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use market::{FieldSet, Quote, Symbol};
+    use table::Table;
+
+    use super::*;
+
+    #[test]
+    fn a_tape_has_no_holes_and_no_more_than_the_ring() {
+        let table = Table::new(table::Config { symbols: 1, ..table::Config::default() });
+        let id = table.intern(&Symbol::parse("V:S").unwrap()).unwrap();
+        let ring = Ring::new(4, 1);
+        let mut tape = Tape::default();
+        let push = |seq| ring.push(id, FieldSet::ALL, &Quote { seq, ..Quote::default() });
+        (1..=3).for_each(push);
+        tape.catch_up(&ring);
+        assert_eq!((tape.first(), tape.end()), (0, 3));
+        assert_eq!(tape.change(2).0.quote.seq, 3);
+        (4..=6).for_each(push);
+        tape.catch_up(&ring);
+        assert_eq!((tape.first(), tape.end()), (2, 6));
+        assert_eq!(tape.symbols(3..5).collect::<Vec<_>>(), [(3, 0), (4, 0)]);
+        // Gone over while nobody looked.
+        (7..=20).for_each(push);
+        tape.catch_up(&ring);
+        assert_eq!((tape.first(), tape.end()), (16, 20));
+        assert_eq!(tape.change(16).0.quote.seq, 17);
+        tape.rest();
+        assert_eq!(tape.end() - tape.first(), 4, "somebody has asked");
+        tape.rest();
+        assert_eq!((tape.first(), tape.end()), (20, 20));
+        push(21);
+        tape.catch_up(&ring);
+        assert_eq!((tape.first(), tape.end()), (20, 21));
+    }
+}
