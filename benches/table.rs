@@ -44,9 +44,13 @@ fn table() -> (Arc<Table>, Vec<SymbolId>) {
 
 /// A table with that many watchers.
 fn watched(watchers: usize) -> (Arc<Table>, Vec<SymbolId>) {
-    let table = Table::new(Config { symbols: SYMBOLS, watchers, ..Config::default() });
+    sized(SYMBOLS, watchers)
+}
+
+fn sized(symbols: usize, watchers: usize) -> (Arc<Table>, Vec<SymbolId>) {
+    let table = Table::new(Config { symbols, watchers, ..Config::default() });
     let mut writer = table.writer().expect("the first writer");
-    let ids: Vec<SymbolId> = (0..SYMBOLS)
+    let ids: Vec<SymbolId> = (0..symbols)
         .map(|n| table.intern(&Symbol::parse(&format!("V:S{n}")).expect("a symbol")).expect("room"))
         .collect();
     for &id in &ids {
@@ -168,6 +172,20 @@ fn writes(c: &mut Criterion) {
         // The other update each time round, so that it changes every symbol.
         b.iter(|| tickers.write(ids[tickers.n as usize % SYMBOLS], tickers.n as usize / SYMBOLS));
     });
+    for symbols in [10_000, 100_000] {
+        let (table, ids) = sized(symbols, 1);
+        let mut tickers = Tickers::new(&table);
+        let mut random = 1_u64;
+        group.bench_function(format!("slot, book ticker, any of {symbols} symbols"), |b| {
+            b.iter(|| {
+                // The high bits of a linear congruence: as random as a cache can tell.
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let at = (random >> 32) as usize * symbols >> 32;
+                tickers.write(ids[at], (random >> 31) as usize)
+            });
+        });
+    }
     tickers.nothing_changed(ids[8]);
     assert_eq!(tickers.nothing_changed(ids[8]), Applied::Unchanged);
     group.bench_function("slot, nothing changed", |b| b.iter(|| tickers.nothing_changed(ids[8])));
