@@ -109,7 +109,7 @@ impl Stage {
 }
 
 // An update that changes four fields, and its mark.
-#[library_benchmark(config = at_most(470))]
+#[library_benchmark(config = at_most(488))]
 #[bench::four_fields(stage())]
 fn apply(mut stage: Stage) -> Stage {
     assert_eq!(stage.write(|n| n % 2), TIMES);
@@ -117,7 +117,7 @@ fn apply(mut stage: Stage) -> Stage {
 }
 
 // An update that changes nothing.
-#[library_benchmark(config = at_most(276))]
+#[library_benchmark(config = at_most(293))]
 #[bench::nothing_changed(stage())]
 fn repeat(mut stage: Stage) -> Stage {
     assert_eq!(stage.write(|_| 0), 0);
@@ -125,7 +125,7 @@ fn repeat(mut stage: Stage) -> Stage {
 }
 
 // As `apply`, and after each change the symbol out of the watcher, and a look that finds nothing.
-#[library_benchmark(config = at_most(574))]
+#[library_benchmark(config = at_most(592))]
 #[bench::one_symbol(stage())]
 fn drain(mut stage: Stage) -> Stage {
     let mut given = 0;

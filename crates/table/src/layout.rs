@@ -49,6 +49,10 @@ pub(crate) const SIDE_CHANGED: usize = NUMBERS + 3 * Field::NUMBERS;
 /// How many words a lane has.
 pub(crate) const WORDS: usize = SIDE_CHANGED + 1;
 
+/// A word in each line of the cache that nearly every write needs, but for the line of the tag: the end of the head and
+/// the top of the book.
+pub(crate) const FIRST_LINES: [usize; 2] = [place(0), place(Field::AskSize as usize)];
+
 /// The first of a number's three words.
 pub(crate) const fn place(field: usize) -> usize {
     NUMBERS + 3 * field

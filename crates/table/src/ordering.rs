@@ -24,6 +24,7 @@
 //! | tag | store *k* | Release | the reader's first load |
 //! | fence | reader, after the words | Acquire | the writer's fence |
 //! | tag | load after the words | Relaxed | ordered by the fence before it |
+//! | all | loads of `expect_write` | Relaxed | only to have the memory at hand; what they read is dropped |
 //! | `pending` | load, store | Relaxed | under the lock |
 //! | notes | load, store by a writer | Relaxed | under the lock |
 //! | notes | load by a reader | Relaxed | one word by itself (`Table::heard`); nothing is concluded about other words |

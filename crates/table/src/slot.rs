@@ -120,6 +120,21 @@ impl<const N: usize, const M: usize> Slot<N, M> {
         self.notes[at].load(Ordering::Relaxed)
     }
 
+    /// Asks for the memory that a write will need, all at once. Behind the lock it would be asked for one after another,
+    /// because a read-modify-write waits for everything before it; with more symbols than a cache holds that is most of
+    /// what a write costs. What is read says nothing.
+    #[inline]
+    pub fn expect_write<const P: usize>(&self, places: [usize; P]) {
+        let mut seen = self.notes.last().map_or(0, |note| note.load(Ordering::Relaxed));
+        for lane in &self.lanes {
+            seen |= lane.tag.load(Ordering::Relaxed);
+            for at in places {
+                seen |= lane.words[at].load(Ordering::Relaxed);
+            }
+        }
+        std::hint::black_box(seen);
+    }
+
     /// Takes the slot for writing. Waits only for another *writer* of this very slot.
     #[inline]
     pub fn lock(&self) -> Guard<'_, N, M> {

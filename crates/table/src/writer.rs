@@ -6,7 +6,7 @@ use std::sync::Arc;
 use market::{FieldSet, Micros, Reason, Status, Update};
 
 use crate::feeds::FeedId;
-use crate::layout::HEARD;
+use crate::layout::{FIRST_LINES, HEARD};
 use crate::merge;
 use crate::sequence::Place;
 use crate::sync::Ordering;
@@ -77,7 +77,9 @@ impl Writer {
         ts_pub: Micros,
         mid_write: impl FnOnce(),
     ) -> Applied {
-        let mut guard = self.table.names.entry(id).slot.lock();
+        let slot = &self.table.names.entry(id).slot;
+        slot.expect_write(FIRST_LINES);
+        let mut guard = slot.lock();
         let old = guard.view();
         let Some(plan) = merge::plan(&old, &guard, update) else { return Applied::Older };
         let heard = guard.note(HEARD);
