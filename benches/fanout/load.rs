@@ -117,7 +117,6 @@ impl Load {
     }
 
     /// Quotes read since the clients connected.
-    #[cfg(test)]
     pub(crate) fn quotes(&self) -> u64 {
         self.reader.seen.quotes.load(Ordering::Relaxed)
     }

@@ -18,6 +18,8 @@ const WARM_UP: u64 = SECOND;
 const SILENCE: Duration = Duration::from_millis(300);
 /// So long a server may take to deliver what was due.
 const DRAIN: Duration = Duration::from_secs(12);
+/// So long what is still missing may take to come. Less than a heartbeat, so that only what was owed is waited for.
+const STRAGGLERS: u64 = 3 * SECOND;
 /// The bound of a knee, in milliseconds.
 pub(crate) const P99_MAX: f64 = 100.0;
 
@@ -84,11 +86,16 @@ impl Stand {
 
     /// Connects the clients to a running server.
     pub(crate) fn around(server: Box<dyn Server>, crowd: Crowd) -> io::Result<Stand> {
-        let load =
-            Load::connect(server.address(), &crowd.wanted(), crowd.symbols, Keys::bids(), |symbols| {
-                server.target(symbols)
-            })?;
+        let wanted = crowd.wanted();
+        let target = |symbols: &[u32]| server.target(symbols);
+        let load = Load::connect(server.address(), &wanted, crowd.symbols, Keys::bids(), target)?;
         let stand = Stand { load, server, crowd };
+        if stand.server.opens() {
+            // A first full quote that came after the first updates would look like a gap.
+            let all: usize = wanted.iter().map(|one| one.symbols.len()).sum();
+            clock::poll(DRAIN, || (stand.load.quotes() >= all as u64).then_some(()))
+                .ok_or_else(|| io::Error::other("not every client was told every symbol at first"))?;
+        }
         stand.load.quiet(SILENCE, DRAIN);
         Ok(stand)
     }
@@ -111,7 +118,7 @@ impl Stand {
         let read_by_then = self.load.tally()?;
         let made = self.server.set_rate(0.0)?;
         let drained = self.load.quiet(SILENCE, DRAIN);
-        let (short, numbers) = self.missing(made)?;
+        let (short, numbers) = self.settled(made)?;
         let tally = self.load.tally()?;
         let events_per_second = read_by_then.events as f64 / seconds as f64;
         let span = (seconds * SECOND + WARM_UP) as f64 / 1e6;
@@ -123,6 +130,7 @@ impl Stand {
             p99: tally.delays.millis(0.99),
             p999: tally.delays.millis(0.999),
             lost: if self.server.conflates() { short } else { tally.gaps + numbers },
+            lost_how: (tally.gaps, numbers, tally.lagged),
             wrong: tally.doubles + tally.disorder,
             events_per_read: tally.events as f64 / tally.reads.max(1) as f64,
             events_per_write: written.map(|writes| events_per_second * span / writes.max(1) as f64),
@@ -130,6 +138,17 @@ impl Stand {
             ended: self.load.ended(),
             drained,
         })
+    }
+
+    /// As [`Stand::missing`], with time for stragglers: late is not lost.
+    fn settled(&self, made: u64) -> io::Result<(u64, u64)> {
+        let mut missing = self.missing(made)?;
+        let end = clock::now() + STRAGGLERS;
+        while missing.0 > 0 && clock::now() < end {
+            clock::pause(Duration::from_millis(100));
+            missing = self.missing(made)?;
+        }
+        Ok(missing)
     }
 
     /// How many (client, symbol) lack the newest number after so many updates, and how many numbers.
@@ -152,6 +171,8 @@ pub(crate) struct Measured {
     pub(crate) p999: f64,
     /// Numbers that never came; of a server that conflates, newest ones that never came.
     pub(crate) lost: u64,
+    /// Numbers left out on the way, numbers short of the newest at the end, and losses that the server owned up to.
+    pub(crate) lost_how: (u64, u64, u64),
     /// Numbers that came twice or too late.
     pub(crate) wrong: u64,
     pub(crate) events_per_read: f64,
@@ -179,7 +200,8 @@ impl Measured {
     pub(crate) fn line(&self) -> String {
         format!(
             "{:>7.0} updates/s {:>9.0} events/s {:>9.0} a CPU s, server {:.2} client {:.2} others {:.2} cores, \
-             p50 {:.1} p99 {:.1} p99.9 {:.1} ms, lost {}, wrong {}, {:.1} a read, {} MiB{}",
+             p50 {:.1} p99 {:.1} p99.9 {:.1} ms, lost {} ({} left out, {} at the end, told {} times), wrong {}, \
+             {:.1} a read, {} MiB{}",
             self.rate,
             self.events_per_second,
             self.events_per_cpu_second(),
@@ -190,6 +212,9 @@ impl Measured {
             self.p99,
             self.p999,
             self.lost,
+            self.lost_how.0,
+            self.lost_how.1,
+            self.lost_how.2,
             self.wrong,
             self.events_per_read,
             self.resident / 1024,

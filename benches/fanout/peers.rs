@@ -28,6 +28,10 @@ pub(crate) trait Server: fmt::Debug {
     fn writes(&mut self) -> io::Result<Option<u64>> {
         Ok(None)
     }
+    /// Whether a client is told every symbol once as soon as it has connected.
+    fn opens(&self) -> bool {
+        false
+    }
     /// Whether it may leave numbers out, as long as the newest one arrives.
     fn conflates(&self) -> bool {
         false

@@ -77,7 +77,7 @@ impl Row {
         };
         match words.next() {
             Some(_) => Err(format!("only quotewire rows take settings, not `{name}`")),
-            None => Ok(Row { name: text.to_owned(), kind }),
+            None => Ok(Row { name: shown(text), kind }),
         }
     }
 
@@ -107,6 +107,15 @@ impl Row {
     }
 }
 
+/// A row's name without the folder of its binary, which means something on one machine only.
+fn shown(text: &str) -> String {
+    let word = |word: &str| match word.strip_prefix("binary=") {
+        Some(path) => format!("binary={}", path.rsplit('/').next().unwrap_or(path)),
+        None => word.to_owned(),
+    };
+    text.split('+').map(word).collect::<Vec<_>>().join("+")
+}
+
 fn bare(symbols: u32, window: Option<f64>) -> io::Result<Own> {
     let window = window.map_or("ad".to_owned(), |millis| millis.to_string());
     Own::start("bare", symbols, &[window])
@@ -134,6 +143,7 @@ mod tests {
         let row = read("quotewire-every+server.writer=own+limits.streams=5+binary=/b/q").unwrap();
         let Kind::Quotewire(settings) = row.kind else { panic!("{row:?}") };
         assert_eq!((settings.mode, settings.binary.to_str()), ("every", Some("/b/q")));
+        assert_eq!(row.name, "quotewire-every+server.writer=own+limits.streams=5+binary=q");
         let set = [("server.writer", "\"own\""), ("limits.streams", "5")];
         assert_eq!(settings.set, set.map(|(key, value)| (key.to_owned(), value.to_owned())));
         for wrong in [

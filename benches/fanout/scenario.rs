@@ -52,6 +52,7 @@ const COLUMNS: &[&str] = &[
     "p99 ms",
     "p99.9 ms",
     "lost",
+    "wrong",
     "events a write",
     "events a read",
     "RSS MiB",
@@ -62,8 +63,8 @@ const COLUMNS: &[&str] = &[
 struct Context {
     /// The first bare row of this repeat.
     bare: Option<Measured>,
-    /// Mean batch of the last Quotewire row.
-    batch: Option<f64>,
+    /// The last Quotewire row, and its mean batch.
+    batch: Option<(String, f64)>,
 }
 
 /// Runs everything that was asked for. `show` gets the tables after each scenario of each repeat.
@@ -94,7 +95,11 @@ pub(crate) fn run(plan: &Plan, mut show: impl FnMut(&[Table]) -> io::Result<()>)
                         if let Err(why) = &outcome {
                             say(&format!("  {why}"));
                         }
-                        tables[table].add(&row.name, outcome);
+                        let name = match (&row.kind, &context.batch) {
+                            (Kind::BareSame, Some((like, _))) => format!("{} as {like}", row.name),
+                            _ => row.name.clone(),
+                        };
+                        tables[table].add(&name, outcome);
                     }
                 }
                 say(&format!("  took {} s", (clock::now() - start) / clock::SECOND));
@@ -128,7 +133,8 @@ fn one(letter: char, row: &Row, seconds: u64, context: &mut Context) -> Result<V
         context.bare = Some(measured);
     }
     if matches!(row.kind, Kind::Quotewire(_)) {
-        context.batch = Some(measured.events_per_write.unwrap_or(measured.events_per_read));
+        let batch = measured.events_per_write.unwrap_or(measured.events_per_read);
+        context.batch = Some((row.name.clone(), batch));
     }
     Ok(cells(&measured, context.bare.as_ref()))
 }
@@ -136,9 +142,12 @@ fn one(letter: char, row: &Row, seconds: u64, context: &mut Context) -> Result<V
 fn steady(row: &Row, crowd: Crowd, rate: f64, seconds: u64, context: &Context) -> io::Result<Measured> {
     let same = match row.kind {
         Kind::BareSame => {
-            let batch = context.batch.ok_or_else(|| io::Error::other("no Quotewire row stands before it"))?;
+            let (_, batch) = context
+                .batch
+                .as_ref()
+                .ok_or_else(|| io::Error::other("no Quotewire row stands before it"))?;
             let per_client = crowd.deliveries(rate) / crowd.clients as f64;
-            window(batch, per_client)
+            window(*batch, per_client)
         }
         _ => None,
     };
@@ -209,7 +218,8 @@ fn cells(measured: &Measured, bare: Option<&Measured>) -> Vec<Cell> {
         Cell::Number(measured.p50, 2),
         Cell::Number(measured.p99, 1),
         Cell::Number(measured.p999, 1),
-        Cell::Number((measured.lost + measured.wrong) as f64, 0),
+        Cell::Number(measured.lost as f64, 0),
+        Cell::Number(measured.wrong as f64, 0),
         Cell::maybe(measured.events_per_write, 1),
         Cell::Number(measured.events_per_read, 1),
         Cell::Number(measured.resident as f64 / 1024.0, 1),

@@ -167,6 +167,10 @@ impl Server for Quotewire {
         Ok(self.metric("quotewire_edge_writes_total")?.map(|count| count as u64))
     }
 
+    fn opens(&self) -> bool {
+        true
+    }
+
     fn conflates(&self) -> bool {
         self.mode == "latest"
     }
