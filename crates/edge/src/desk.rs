@@ -5,6 +5,7 @@ use table::SymbolId;
 
 use crate::frames::Frames;
 use crate::outbox::Owed;
+use crate::tally::Tally;
 use crate::tape::Tape;
 
 /// One for each thread that composes; a stream at rest holds none of it.
@@ -15,6 +16,7 @@ pub(crate) struct Desk {
     pub(crate) places: Places,
     /// Room for a round that is told in one go.
     pub(crate) owed: Owed,
+    pub(crate) tally: Tally,
     /// Room for an id, and for the event that follows it.
     pub(crate) id: Vec<u8>,
     pub(crate) event: Vec<u8>,

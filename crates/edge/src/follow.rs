@@ -35,6 +35,11 @@ impl Follow {
         }
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Follow>() + self.trades.capacity() * size_of::<u64>()
+    }
+
     pub(crate) fn retain(&mut self, kept: &[bool]) {
         let mut places = kept.iter();
         self.trades.retain(|_| *places.next().unwrap_or(&true));

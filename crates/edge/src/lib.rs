@@ -25,6 +25,7 @@
 //! | [`hub`] | all open streams, over all loops |
 //! | [`client`] | what can wake or end a stream |
 //! | `desk`, `frames`, `tape` | what streams share that are written by one thread: room, encoded events, what was read of the ring |
+//! | `tally`, `metrics` | counted by each thread, shown to operators |
 //! | `sent` | what was told of a symbol, in ten bytes |
 //! | [`negotiate`], [`cors`], `problem` | headers |
 //! | `patience` | a deadline for every write |
@@ -61,6 +62,7 @@ mod stream;
 mod subscribe;
 mod subscribers;
 mod subscription;
+mod tally;
 mod tape;
 mod writer_loop;
 

@@ -167,6 +167,11 @@ impl Line {
         self.sent
     }
 
+    /// Bytes that the stream and its socket hold here.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Line>() + size_of::<TcpStream>() + self.unsent.capacity() + self.stream.memory()
+    }
+
     /// Tells the client that nothing more will come.
     pub(crate) fn shut(&mut self, client: &Arc<Client>) {
         if let Some(io) = &mut self.io {

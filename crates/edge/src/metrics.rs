@@ -1,6 +1,8 @@
 //! This crate's series. No symbol and no client is ever a label.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 use wire::EventName;
 
@@ -29,7 +31,12 @@ pub(crate) struct Metrics {
     pub(crate) missed: IntCounter,
     pub(crate) frames_shared: IntCounter,
     pub(crate) looks: IntCounter,
-    pub(crate) delivery: Histogram,
+    /// By writer loop, and for the streams that hyper writes.
+    pub(crate) delivery: HistogramVec,
+    pub(crate) delivery_by_hyper: Histogram,
+    /// By writer loop.
+    pub(crate) flush_window: GaugeVec,
+    pub(crate) stream_memory: IntGauge,
     pub(crate) requests: IntCounterVec,
 }
 
@@ -50,14 +57,23 @@ impl Metrics {
             registry.register(Box::new(metric.clone()))?;
             Ok(metric)
         };
-        let delivery = Histogram::with_opts(
+        let delivery = HistogramVec::new(
             HistogramOpts::new(
                 "quotewire_edge_delivery_seconds",
-                "Time from the publication of the newest change in a write to its hand-over to the connection, or what the stream had waited to be read if that is longer. Snapshots are left out.",
+                "Time from the publication of the newest change in a write to its hand-over to the socket (`writer` names the loop) or to hyper, or what the stream had waited to be read if that is longer. Snapshots are left out.",
             )
             .buckets(vec![0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]),
+            &["writer"],
         )?;
         registry.register(Box::new(delivery.clone()))?;
+        let flush_window = GaugeVec::new(
+            Opts::new(
+                "quotewire_edge_flush_window_seconds",
+                "Time between the last two looks of a writer loop at what has changed, while changes keep coming: what a change may be held back to be joined with others.",
+            ),
+            &["writer"],
+        )?;
+        registry.register(Box::new(flush_window.clone()))?;
         let metrics = Metrics {
             connections_open: gauge(
                 "quotewire_edge_connections_open",
@@ -133,9 +149,15 @@ impl Metrics {
             )?,
             looks: counter(
                 "quotewire_edge_looks_total",
-                "Times that the hub compared every stream with the table.",
+                "Times that a writer loop looked at what had changed.",
             )?,
+            delivery_by_hyper: delivery.with_label_values(&["hyper"]),
             delivery,
+            flush_window,
+            stream_memory: gauge(
+                "quotewire_edge_stream_memory_bytes",
+                "Memory that open streams hold: their state, what they subscribed to, and bytes that their sockets have not taken. The buffers of streams that hyper writes come on top.",
+            )?,
             requests: counters(
                 "quotewire_edge_requests_total",
                 "Requests answered, by status class.",

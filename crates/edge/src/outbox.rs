@@ -311,6 +311,17 @@ impl Outbox {
         true
     }
 
+    /// Bytes that it holds beside itself; what few streams ask for (patterns, rates of symbols) is left out.
+    pub(crate) fn memory(&self) -> usize {
+        self.symbols.capacity() * size_of::<SymbolId>()
+            + self.sent.capacity() * size_of::<Sent>()
+            + self.feeds.capacity() * size_of::<FeedId>()
+            + self.feeds_sent.capacity() * size_of::<u64>()
+            + self.round.owed.capacity() * size_of::<(u64, Subject)>()
+            + self.round.hold.capacity() * size_of::<u64>()
+            + self.follow.as_ref().map_or(0, |follow| follow.memory())
+    }
+
     /// Whether a round is under way.
     pub(crate) fn in_round(&self) -> bool {
         self.next < self.round.owed.len()

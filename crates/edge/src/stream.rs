@@ -11,11 +11,12 @@ use tokio::time::{Instant, Sleep};
 use wire::encode;
 
 use crate::Core;
-use crate::client::{EndReason, Wake};
+use crate::client::{Client, EndReason, Wake};
 use crate::desk::Desk;
 use crate::live::Live;
 use crate::outbox::{BUFFER, Look, Outbox, Told};
 use crate::pace::Moment;
+use crate::tally::Tally;
 
 /// One stream. Never makes more than one buffer at a time; while its connection takes no bytes it is not asked, and what
 /// it is owed then waits in the table, conflated.
@@ -91,6 +92,15 @@ impl Stream {
         }
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Stream>()
+            + size_of::<Live>()
+            + size_of::<Client>()
+            + self.head.as_ref().map_or(0, Bytes::len)
+            + self.live.outbox.lock().memory()
+    }
+
     /// The wall clock's time.
     pub(crate) fn wall(&self) -> Micros {
         self.core.clock.now()
@@ -102,8 +112,8 @@ impl Stream {
         let next = self.say(occasion, desk, out);
         if out.len() > from {
             self.live.client.wrote(occasion.moment.now);
-            self.core.metrics.writes.inc();
-            self.core.metrics.event_bytes.inc_by((out.len() - from) as u64);
+            desk.tally.writes += 1;
+            desk.tally.bytes += (out.len() - from) as u64;
         }
         next
     }
@@ -114,7 +124,7 @@ impl Stream {
             // What it was woken for comes with the next turn, which follows at once. Even a stream that ends now says
             // first what it is.
             self.live.client.wake_again(wake);
-            self.core.metrics.events.hello.inc();
+            desk.tally.hellos += 1;
             out.extend_from_slice(&head);
             return Next { is_done: false, over: false, again: None, unfinished: false };
         }
@@ -122,10 +132,10 @@ impl Stream {
             && moment.now >= at
         {
             self.live.client.end_with(reason);
-            return self.goodbye(out);
+            return self.goodbye(desk, out);
         }
         if wake.end() {
-            return self.goodbye(out);
+            return self.goodbye(desk, out);
         }
         let live = Arc::clone(&self.live);
         let mut outbox = live.outbox.lock();
@@ -138,12 +148,12 @@ impl Stream {
             let seq = outbox.told_up_to();
             let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
             encode::heartbeat(out, style, moment.wall, seq, self.lag_us, wanted);
-            self.core.metrics.events.heartbeat.inc();
+            desk.tally.heartbeats += 1;
         }
         if outbox.is_done() {
             live.client.end_with(EndReason::Limit);
             drop(outbox);
-            return self.goodbye(out);
+            return self.goodbye(desk, out);
         }
         Next {
             is_done: !told || !(outbox.in_round() || self.look_owed || outbox.has_more()),
@@ -193,7 +203,7 @@ impl Stream {
                 }
                 let most = from + outbox.pace.allowance(BUFFER);
                 let told = outbox.compose(desk, table, most, moment, out);
-                self.count(told, waited);
+                self.count(told, waited, &mut desk.tally);
                 continue;
             }
             if !std::mem::take(&mut look_due) {
@@ -220,7 +230,7 @@ impl Stream {
             if outbox.follow.is_some() && (look == Look::All || outbox.has_status_news(table)) {
                 let most = outbox.pace.allowance(BUFFER);
                 let told = outbox.drain(desk, ring, table, most, out);
-                self.count(told, waited);
+                self.count(told, waited, &mut desk.tally);
                 // There may be more than a buffer of it.
                 self.look_owed |= outbox.has_more();
             }
@@ -243,32 +253,24 @@ impl Stream {
         again.or_else(|| [held, outbox.due()].into_iter().flatten().min())
     }
 
-    fn goodbye(&mut self, out: &mut Vec<u8>) -> Next {
+    fn goodbye(&mut self, desk: &mut Desk, out: &mut Vec<u8>) -> Next {
         self.over = true;
         let reason = self.live.client.end_reason().unwrap_or(EndReason::Drain);
         let outbox = self.live.outbox.lock();
         let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
         encode::goodbye(out, style, reason.name(), self.live.opened.retry_ms, wanted);
-        self.core.metrics.events.goodbye.inc();
+        desk.tally.goodbyes += 1;
         Next { is_done: true, over: true, again: None, unfinished: false }
     }
 
-    fn count(&mut self, told: Told, waited: Duration) {
-        let metrics = &self.core.metrics;
-        metrics.events.snapshot.inc_by(told.snapshots);
-        metrics.events.quote.inc_by(told.quotes);
-        metrics.events.status.inc_by(told.statuses);
-        metrics.events.lagged.inc_by(told.lagged);
-        metrics.missed.inc_by(told.missed);
-        metrics.conflated.inc_by(told.conflated);
-        metrics.frames_shared.inc_by(told.shared);
-        if let Some(published) = told.newest {
-            // Since the newest change told was published, and no less than what the stream has waited since it was
-            // woken: the sooner of the changes merged into an event may be that old.
-            let lag = self.core.clock.now().since(published).max(waited);
-            metrics.delivery.observe(lag.as_secs_f64());
+    fn count(&mut self, told: Told, waited: Duration, tally: &mut Tally) {
+        // Since the newest change told was published, and no less than what the stream has waited since it was woken: the
+        // sooner of the changes merged into an event may be that old.
+        let lag = told.newest.map(|published| self.core.clock.now().since(published).max(waited));
+        if let Some(lag) = lag {
             self.lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
         }
+        tally.add(told, lag);
     }
 
     /// Keeps the count of subscriptions true after the stream's has changed.
@@ -332,6 +334,7 @@ impl QuoteStream {
         let mut out = Vec::new();
         let mut desk = core.desks.take();
         let next = self.stream.turn(Occasion { wake, rang, waited, moment }, &mut desk, &mut out);
+        desk.tally.show(&core.metrics, &core.metrics.delivery_by_hyper.local());
         core.desks.put_back(desk);
         if !out.is_empty() {
             return Poll::Ready(Some(out.into()));

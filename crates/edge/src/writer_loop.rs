@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use prometheus::Gauge;
+use prometheus::local::LocalHistogram;
 use table::Watcher;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,8 @@ const COST_OF_A_WAKE: Duration = Duration::from_micros(12);
 const CHUNK: usize = 64;
 /// Buffers that one stream gets in a turn, so that nobody with a long round holds up the others.
 const BUFFERS_A_TURN: usize = 4;
+/// Time between two counts of the memory that streams hold: it is for graphs, and walks over all of them.
+const STOCKTAKING: Duration = Duration::from_secs(5);
 /// Most time between two looks at heartbeats and stalled streams.
 const HOUSEKEEPING_MAX: Duration = Duration::from_millis(250);
 
@@ -112,13 +116,23 @@ pub(crate) struct WriterLoop {
     /// Not looked before, in monotonic time.
     next_look: Duration,
     next_housekeeping: Duration,
+    next_stocktaking: Duration,
+    /// What its streams held at the last one, in bytes.
+    memory: i64,
+    delivery: LocalHistogram,
+    flush_window: Gauge,
     /// What is written next.
     out: Vec<u8>,
 }
 
 impl WriterLoop {
     pub(crate) fn new(core: Arc<Core>, home: Arc<Home>, watcher: Watcher) -> WriterLoop {
+        let label = home.number.to_string();
         WriterLoop {
+            delivery: core.metrics.delivery.with_label_values(&[&label]).local(),
+            flush_window: core.metrics.flush_window.with_label_values(&[&label]),
+            next_stocktaking: Duration::ZERO,
+            memory: 0,
             desk: Desk::default(),
             core,
             home,
@@ -189,6 +203,7 @@ impl WriterLoop {
             for &place in places {
                 self.write_guarded(place);
             }
+            self.desk.tally.show(&self.core.metrics, &self.delivery);
             tokio::task::yield_now().await;
         }
         self.recycle(listed);
@@ -196,6 +211,7 @@ impl WriterLoop {
             let took = self.core.clock.monotonic().saturating_sub(start);
             let window = window(took, woken, self.core.config.load().flush_max);
             self.next_look = start + window;
+            self.flush_window.set(window.as_secs_f64());
             self.core.metrics.looks.inc();
         }
     }
@@ -342,6 +358,10 @@ impl WriterLoop {
             self.core.desks.rest();
         }
         self.desk.tape.rest();
+        if now >= self.next_stocktaking {
+            self.next_stocktaking = now + STOCKTAKING;
+            self.take_stock();
+        }
         for (place, seat) in self.seats.iter_mut().enumerate() {
             let Some(client) = &seat.client else { continue };
             if client.waiting_for(now) >= stall {
@@ -353,6 +373,16 @@ impl WriterLoop {
                 list(&mut self.listed, seat, place as u32);
             }
         }
+    }
+
+    /// Counts the memory of all streams. Not while they are written: it has to look at each.
+    fn take_stock(&mut self) {
+        let seats = self.seats.capacity() * size_of::<Seat>();
+        let lines: usize =
+            self.seats.iter().filter_map(|seat| seat.line.as_ref()).map(|line| line.memory()).sum();
+        let memory = i64::try_from(seats + lines).unwrap_or(i64::MAX);
+        self.core.metrics.stream_memory.add(memory - self.memory);
+        self.memory = memory;
     }
 
     /// Writes to a stream, whatever happens in it: a fault ends that stream alone (promise 9).

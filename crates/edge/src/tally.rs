@@ -1,0 +1,67 @@
+//! What a thread counts while it composes, until it has a moment to add it to the shared series: once for many streams
+//! instead of a dozen atomic additions for each.
+
+use std::time::Duration;
+
+use prometheus::local::LocalHistogram;
+
+use crate::metrics::Metrics;
+use crate::outbox::Told;
+
+/// Counted and not yet shown.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    told: Told,
+    /// How old the newest change of each write was; at most one for each write since the last time.
+    lags: Vec<Duration>,
+    pub(crate) hellos: u64,
+    pub(crate) heartbeats: u64,
+    pub(crate) goodbyes: u64,
+    pub(crate) writes: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, told: Told, lag: Option<Duration>) {
+        let Told { snapshots, quotes, statuses, lagged, missed, conflated, shared, newest: _ } = told;
+        self.told.snapshots += snapshots;
+        self.told.quotes += quotes;
+        self.told.statuses += statuses;
+        self.told.lagged += lagged;
+        self.told.missed += missed;
+        self.told.conflated += conflated;
+        self.told.shared += shared;
+        self.lags.extend(lag);
+    }
+
+    /// Adds everything to the series, and begins anew.
+    pub(crate) fn show(&mut self, metrics: &Metrics, delivery: &LocalHistogram) {
+        let Tally { told, lags, hellos, heartbeats, goodbyes, writes, bytes } = self;
+        let counts = [
+            (&metrics.events.snapshot, &mut told.snapshots),
+            (&metrics.events.quote, &mut told.quotes),
+            (&metrics.events.status, &mut told.statuses),
+            (&metrics.events.lagged, &mut told.lagged),
+            (&metrics.events.hello, hellos),
+            (&metrics.events.heartbeat, heartbeats),
+            (&metrics.events.goodbye, goodbyes),
+            (&metrics.missed, &mut told.missed),
+            (&metrics.conflated, &mut told.conflated),
+            (&metrics.frames_shared, &mut told.shared),
+            (&metrics.writes, writes),
+            (&metrics.event_bytes, bytes),
+        ];
+        for (series, count) in counts {
+            let count = std::mem::take(count);
+            if count > 0 {
+                series.inc_by(count);
+            }
+        }
+        if !lags.is_empty() {
+            for lag in lags.drain(..) {
+                delivery.observe(lag.as_secs_f64());
+            }
+            delivery.flush();
+        }
+    }
+}
