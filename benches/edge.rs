@@ -48,8 +48,8 @@ impl Market {
             for field in [Field::Open24h, Field::High24h, Field::Low24h, Field::Volume24h] {
                 update.tell(field, Some(price));
             }
-            if let Applied::Changed { seq, fields } = self.writer.apply(id, &update, Micros(self.price)) {
-                self.notifier.published(id, seq, fields);
+            if let Applied::Changed { fields, .. } = self.writer.apply(id, &update, Micros(self.price)) {
+                self.notifier.published(id, fields);
             }
         }
     }

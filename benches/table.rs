@@ -181,7 +181,7 @@ fn writes(c: &mut Criterion) {
                 // The high bits of a linear congruence: as random as a cache can tell.
                 random =
                     random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let at = (random >> 32) as usize * symbols >> 32;
+                let at = ((random >> 32) as usize * symbols) >> 32;
                 tickers.write(ids[at], (random >> 31) as usize)
             });
         });

@@ -126,8 +126,8 @@ pub(crate) struct Client {
     /// Before that time (microseconds of monotonic time) its rate lets it tell nothing but changes of status. Written by
     /// the body, which wakes itself then; read by the loop.
     hold_until_us: AtomicU64,
-    /// The latest change of status that it has looked for. Written by the body, read by the loop.
-    status_seen: AtomicU64,
+    /// How many changes of status there had been when it last looked for them. Written by the body, read by the loop.
+    statuses_seen: AtomicU64,
     /// The reason of the end, 0 while there is none; the first one stands.
     end: AtomicU8,
 }
@@ -144,17 +144,18 @@ impl Client {
             waiting_since_ms: AtomicU64::new(0),
             wrote_ms: AtomicU64::new(millis(now)),
             hold_until_us: AtomicU64::new(0),
-            status_seen: AtomicU64::new(0),
+            statuses_seen: AtomicU64::new(0),
             end: AtomicU8::new(0),
         }
     }
 
     /// Whether its rate lets it tell nothing now, and no change of status waits that no rate holds back.
-    pub(crate) fn is_held(&self, status_seq: u64, now: Duration) -> bool {
+    #[inline]
+    pub(crate) fn is_held(&self, statuses: u64, now: Duration) -> bool {
         let until = self.hold_until_us.load(Ordering::Relaxed);
         until > 0
             && u64::try_from(now.as_micros()).unwrap_or(u64::MAX) < until
-            && status_seq <= self.status_seen.load(Ordering::Acquire)
+            && statuses <= self.statuses_seen.load(Ordering::Acquire)
     }
 
     /// The body will wake itself at that time; before it only changes of status are of interest.
@@ -163,13 +164,20 @@ impl Client {
         self.hold_until_us.store(micros, Ordering::Relaxed);
     }
 
-    /// The body is about to look for changes of status up to this one.
-    pub(crate) fn saw_status(&self, seq: u64) {
-        self.status_seen.store(seq, Ordering::Release);
+    /// The time is over for which its rate held it. It looks then, whatever else it was woken for: what changed meanwhile was
+    /// left to it.
+    pub(crate) fn hold_is_over(&self, now: Duration) -> bool {
+        let until = self.hold_until_us.load(Ordering::Relaxed);
+        until > 0 && u64::try_from(now.as_micros()).unwrap_or(u64::MAX) >= until
     }
 
-    pub(crate) fn status_seen(&self) -> u64 {
-        self.status_seen.load(Ordering::Acquire)
+    /// The body is about to look for changes of status; there have been so many.
+    pub(crate) fn saw_statuses(&self, count: u64) {
+        self.statuses_seen.store(count, Ordering::Release);
+    }
+
+    pub(crate) fn statuses_seen(&self) -> u64 {
+        self.statuses_seen.load(Ordering::Acquire)
     }
 
     /// The body asks what it was woken for, and from now on is woken again. Registering comes before taking the flags:
@@ -208,7 +216,8 @@ impl Client {
 
     /// From now on whoever wakes it calls its loop. What it was woken for before is found by the next look at its flags.
     pub(crate) fn hand_over(&self) {
-        self.flags.fetch_or(HANDED_OVER, Ordering::AcqRel);
+        // And its socket is listened to from now on, which begins with a first try.
+        self.flags.fetch_or(HANDED_OVER | SOCKET, Ordering::AcqRel);
     }
 
     /// The connection's task is about to end, and not to end the stream with it.
@@ -272,14 +281,12 @@ impl Client {
     /// Ends the connection without a word.
     pub(crate) fn kill(&self, reason: EndReason) {
         self.end_with(reason);
+        // Always, because the hand-over may be on its way at this moment.
+        self.flags.fetch_or(KILL, Ordering::AcqRel);
         let task = self.kill.lock().take();
         match task {
             Some(task) => task.cancel(),
-            // Set even before the hand-over, which may be on its way.
-            None => {
-                self.flags.fetch_or(KILL, Ordering::AcqRel);
-                self.home.call(self.place);
-            }
+            None => self.home.call(self.place),
         }
     }
 
@@ -364,6 +371,7 @@ mod tests {
         client.wake_end(EndReason::Drain, Duration::ZERO);
         client.hand_over();
         assert!(client.take_flags().end());
+        assert!(client.take_socket(), "the socket is listened to from the beginning");
         assert_eq!(client.home.take().1, [0_u32; 0], "nobody was called before");
         client.wake_owed(Duration::ZERO);
         ArcWake::wake_by_ref(&client);

@@ -5,6 +5,7 @@
 //! was told of its symbol, so whatever the order in which ring and table are read, nothing is told twice.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use market::{Field, Quote};
 use table::{SymbolId, Table};
@@ -18,7 +19,7 @@ use crate::ring::{At, Ring};
 #[derive(Debug)]
 pub(crate) struct Follow {
     cursor: u64,
-    /// Where the ring ended when the stream was allowed to speak: a rate spaces turns, not buffers.
+    /// Where the tape ended when the stream was allowed to speak: a rate spaces turns, not buffers.
     target: u64,
     /// By place: trades that the ring had seen with what was told last. Empty unless only trades are followed.
     trades: Vec<u64>,
@@ -117,14 +118,19 @@ impl Outbox {
             self.tell_lagged(missed, &symbols, table, out, &mut told);
         }
         let cut = table.safe_cut();
-        desk.tape.catch_up(ring);
-        if follow.cursor >= follow.target {
-            follow.target = ring.head();
-        }
+        desk.tape.catch_up(ring, follow.cursor);
         let overrun = follow.cursor < desk.tape.first();
-        let here = follow.cursor..follow.target.min(desk.tape.end());
-        if !overrun && !here.is_empty() {
+        // A turn that a rate has begun goes to where the tape ended then; when that leaves nothing to tell, another begins.
+        let from = out.len();
+        while !overrun && out.len() == from && follow.cursor < desk.tape.end() {
+            if follow.cursor >= follow.target || !self.pace.is_kept() {
+                follow.target = desk.tape.end();
+            }
+            let here = follow.cursor..follow.target;
             self.tell_changes(&mut follow, here, cut, desk, table, most, out, &mut told);
+            if self.is_done() {
+                break;
+            }
         }
         if overrun {
             self.lag(&mut follow, ring, table, out, &mut told);
@@ -157,40 +163,39 @@ impl Outbox {
         let full = out.len() + most;
         // Where the last event begins, with its id.
         let mut last = None;
-        while follow.cursor < positions.end && out.len() < full && !self.is_done() {
-            // Most are of symbols that are not this stream's.
-            let mine = tape.symbols(follow.cursor..positions.end).find_map(|(at, symbol)| {
-                let place = if laid_out {
-                    places.of(symbol)
-                } else {
-                    self.symbols.iter().position(|id| id.index() == symbol)
-                };
-                place.map(|place| (at, place))
-            });
-            let Some((at, place)) = mine else {
-                follow.cursor = positions.end;
-                break;
-            };
-            follow.cursor = at + 1;
-            let (change, kept) = tape.change(at);
+        let symbols = std::mem::take(&mut self.symbols);
+        let place_of = |symbol: usize| match laid_out {
+            true => places.of(symbol),
+            false => symbols.iter().position(|id| id.index() == symbol),
+        };
+        follow.cursor = positions.end;
+        tape.changes(positions, place_of, |at, place, change, kept| {
             if follow.trades_only {
                 follow.trades[place] = follow.trades[place].max(change.trades);
-                if !change.is_trade {
-                    continue;
-                }
             }
             let sent = self.sent[place];
-            if change.quote.seq <= sent.seq() || sent.is_whole() {
-                continue;
+            let is_news = change.quote.seq > sent.seq() && !sent.is_whole();
+            if !is_news || (follow.trades_only && !change.is_trade) {
+                return ControlFlow::Continue(());
             }
             let from = out.len();
             out.extend_from_slice(id);
             let is_told = match kept.get(&self.key(place, change.quote.seq)) {
                 Some(frame) => self.tell_frame(place, frame, out, told),
-                None => self.event(place, &change.quote, kept, table, out, told),
+                None => self.event(place, table.symbol(change.id), &change.quote, kept, out, told),
             };
-            if is_told { last = Some(from) } else { out.truncate(from) }
-        }
+            if is_told {
+                last = Some(from);
+            } else {
+                out.truncate(from);
+            }
+            if out.len() >= full || self.is_done() {
+                follow.cursor = at + 1;
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        self.symbols = symbols;
         if laid_out {
             places.clear(&self.symbols);
         }
@@ -217,7 +222,7 @@ impl Outbox {
     /// Whether the ring holds, or will hold in a moment, what this stream has not been told.
     pub(crate) fn awaits_the_ring(&self, ring: &Ring) -> bool {
         let Some(follow) = &self.follow else { return false };
-        follow.cursor < ring.head() || self.looked_up_to() < self.cut()
+        follow.cursor < ring.head() || self.holds_back()
     }
 
     /// Whether a change of status waits, which no rate holds back.

@@ -121,11 +121,6 @@ impl Home {
         self.post.lock().free.push(place);
     }
 
-    /// How many places have been given out, taken now or not.
-    pub(crate) fn places(&self) -> usize {
-        self.post.lock().clients.len()
-    }
-
     /// Everybody who lives here now.
     pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
         self.post.lock().clients.iter().flatten().cloned().collect()

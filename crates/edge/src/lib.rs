@@ -14,6 +14,7 @@
 //! | `routes` | every route on one screen |
 //! | `writer_loop` | owns streams and sockets; who is owed something, and the write |
 //! | `home`, `line`, `subscribers` | a loop's post, one of its sockets, whose symbol is whose |
+//! | `seats`, `spacing` | who is written next, and how far apart the writes of one stream are |
 //! | `handover` | from hyper to a loop |
 //! | `stream` | what a quote stream says next |
 //! | `outbox` | what a stream is owed, and the ids of its events |
@@ -57,7 +58,9 @@ mod quotes;
 mod request_body;
 mod ring;
 mod routes;
+mod seats;
 mod sent;
+mod spacing;
 mod stream;
 mod subscribe;
 mod subscribers;

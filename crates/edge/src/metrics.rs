@@ -69,7 +69,7 @@ impl Metrics {
         let flush_window = GaugeVec::new(
             Opts::new(
                 "quotewire_edge_flush_window_seconds",
-                "Time between the last two looks of a writer loop at what has changed, while changes keep coming: what a change may be held back to be joined with others.",
+                "Time between two writes to one stream while changes keep coming: what a change may be held back to be joined with others. Widens while the writer loop is busy.",
             ),
             &["writer"],
         )?;

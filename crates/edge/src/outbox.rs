@@ -342,14 +342,9 @@ impl Outbox {
         self.due
     }
 
-    /// Up to where the last look saw.
-    pub(crate) fn cut(&self) -> u64 {
-        self.cut
-    }
-
-    /// Every change at or below it has been told, or is in the round under way.
-    pub(crate) fn looked_up_to(&self) -> u64 {
-        self.cut.min(self.held_back)
+    /// Whether the last look left out what waits for the ring or for a rate.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.held_back < u64::MAX
     }
 
     /// Every change at or below it has been told.
@@ -555,7 +550,7 @@ impl Outbox {
             }
             let id = self.id(table.epoch());
             encode::id_line(out, self.asked.style, id);
-            if !self.event(at, &quote, desk.frames.of(symbol.index()), table, out, told) {
+            if !self.event(at, table.symbol(symbol), &quote, desk.frames.of(symbol.index()), out, told) {
                 out.truncate(from);
                 return;
             }
@@ -564,12 +559,14 @@ impl Outbox {
             encode::id_line(out, self.asked.style, id);
             let kept = desk.frames.of(symbol.index());
             // Others of the loop have been told the same: then the quote need not be read.
-            let is_told = match kept.get(&self.key(at, table.changed_seq(symbol))) {
+            // The sequence may lie behind the slot for a moment, and so behind what this client has been told.
+            let seq = table.changed_seq(symbol);
+            let is_told = match kept.get(&self.key(at, seq)).filter(|_| seq >= sent.seq()) {
                 Some(frame) => self.tell_frame(at, frame, out, told),
                 None => {
                     let mut quote = Quote::default();
                     table.read_into(symbol, &mut quote);
-                    self.event(at, &quote, kept, table, out, told)
+                    self.event(at, table.symbol(symbol), &quote, kept, out, told)
                 }
             };
             if !is_told {
@@ -629,16 +626,15 @@ impl Outbox {
     pub(crate) fn event(
         &mut self,
         at: usize,
+        symbol: &Symbol,
         quote: &Quote,
         kept: &mut Kept,
-        table: &Table,
         out: &mut Vec<u8>,
         told: &mut Told,
     ) -> bool {
         let sent = self.sent[at];
         let key = self.key(at, quote.seq);
         let Key { wanted, style, .. } = key;
-        let symbol = table.symbol(self.symbols[at]);
         let (changed, merged) = if sent.is_whole() {
             (FieldSet::ALL, 0)
         } else {

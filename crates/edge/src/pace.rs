@@ -109,6 +109,11 @@ impl Pace {
         Err(now + Duration::from_secs_f64(wait))
     }
 
+    /// Whether a rate or a bandwidth is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.window.is_some() || self.budget.is_some()
+    }
+
     /// Whether a bandwidth is kept.
     pub(crate) fn is_narrow(&self) -> bool {
         self.budget.is_some()

@@ -165,6 +165,10 @@ async fn wait(core: &Arc<Core>, resolved: &Resolved, patterns: bool, since: u64,
     let client = &place.client;
     let changed = std::future::poll_fn(|cx| {
         let wake = client.take_wake(cx.waker());
+        if wake.heartbeat() {
+            // A poll has none to give, and is not to be asked for one all the time.
+            client.wrote(core.clock.monotonic());
+        }
         let grown = patterns && core.table.len() > resolved.seen;
         let over =
             wake.end() || grown || core.is_draining() || has_changed(&core.table, &resolved.ids, since);

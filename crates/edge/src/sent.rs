@@ -19,6 +19,7 @@ impl Sent {
     pub(crate) const NOTHING: Sent = Sent { seq: [0, 0, WHOLE], changes: [0, 0] };
 
     /// The quote as it stands has been told.
+    #[inline]
     pub(crate) fn of(quote: &Quote) -> Sent {
         let (seq, changes) = (quote.seq, quote.changes);
         Sent {
@@ -30,8 +31,8 @@ impl Sent {
     /// The sequence of what was told; 0 when nothing was.
     #[inline]
     pub(crate) fn seq(&self) -> u64 {
-        let [low, middle, high] = self.seq.map(u64::from);
-        low | middle << 16 | (high & u64::from(!WHOLE)) << 32
+        let [low, middle, high] = self.seq;
+        u64::from(low) | u64::from(middle) << 16 | u64::from(high & !WHOLE) << 32
     }
 
     /// Whether the next event is a snapshot.
@@ -52,6 +53,7 @@ impl Sent {
     }
 
     /// How many changes the quote holds beyond what was told, modulo 2^32.
+    #[inline]
     pub(crate) fn changes_until(&self, quote: &Quote) -> u64 {
         let told = u32::from(self.changes[0]) | u32::from(self.changes[1]) << 16;
         u64::from((quote.changes as u32).wrapping_sub(told))

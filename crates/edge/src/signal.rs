@@ -24,19 +24,19 @@ const LINGER: Duration = Duration::from_secs(120);
 pub struct Notifier(pub(crate) Arc<Signal>);
 
 impl Notifier {
-    /// A change of a symbol stands in the table: its number and the fields that changed with it. To be called by the
-    /// writer, after the change and before its next one.
-    pub fn published(&self, id: SymbolId, seq: u64, fields: FieldSet) {
+    /// A change of a symbol stands in the table, of these fields. To be called by the writer, after the change and before
+    /// its next one.
+    pub fn published(&self, id: SymbolId, fields: FieldSet) {
         if fields.contains(Field::Status) {
-            self.0.status_seq.fetch_max(seq, Ordering::AcqRel);
+            self.0.statuses.fetch_add(1, Ordering::AcqRel);
         }
         self.0.publish(Some((id, fields)));
     }
 
-    /// The state of a feed has changed, with that number.
-    pub fn feed_changed(&self, seq: u64) {
-        self.0.feed_seq.fetch_max(seq, Ordering::AcqRel);
-        self.0.status_seq.fetch_max(seq, Ordering::AcqRel);
+    /// The state of a feed has changed and stands in the table.
+    pub fn feed_changed(&self) {
+        self.0.feeds.fetch_add(1, Ordering::AcqRel);
+        self.0.statuses.fetch_add(1, Ordering::AcqRel);
         self.0.publish(None);
     }
 }
@@ -53,10 +53,11 @@ pub(crate) struct Signal {
     homes: Box<[Arc<Home>]>,
     /// The bits of all loops.
     pending: u32,
-    /// The highest number of a change of status. Streams whose rate holds them back are still told of those at once.
-    status_seq: AtomicU64,
-    /// The highest number of a change of a feed's state.
-    feed_seq: AtomicU64,
+    /// How many changes of status there have been: counted, because their numbers do not come in order. Streams whose rate
+    /// holds them back are still told of those at once.
+    statuses: AtomicU64,
+    /// How many changes of a feed's state.
+    feeds: AtomicU64,
     pub(crate) ring: Ring,
     watchers: Mutex<Watchers>,
 }
@@ -76,8 +77,8 @@ impl Signal {
             state: AtomicU32::new(0),
             pending: (1 << homes.len()) - 1,
             homes,
-            status_seq: AtomicU64::new(0),
-            feed_seq: AtomicU64::new(0),
+            statuses: AtomicU64::new(0),
+            feeds: AtomicU64::new(0),
             watchers: Mutex::default(),
         }
     }
@@ -106,12 +107,12 @@ impl Signal {
         self.state.fetch_and(!(1 << number), Ordering::AcqRel);
     }
 
-    pub(crate) fn feed_seq(&self) -> u64 {
-        self.feed_seq.load(Ordering::Acquire)
+    pub(crate) fn feeds(&self) -> u64 {
+        self.feeds.load(Ordering::Acquire)
     }
 
-    pub(crate) fn status_seq(&self) -> u64 {
-        self.status_seq.load(Ordering::Acquire)
+    pub(crate) fn statuses(&self) -> u64 {
+        self.statuses.load(Ordering::Acquire)
     }
 
     /// Has the ring filled from now on: every change that is not in the table yet will be in it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use market::Micros;
 use tokio::time::{Instant, Sleep};
-use wire::encode;
+use wire::{Mode, encode};
 
 use crate::Core;
 use crate::client::{Client, EndReason, Wake};
@@ -17,6 +17,9 @@ use crate::live::Live;
 use crate::outbox::{BUFFER, Look, Outbox, Told};
 use crate::pace::Moment;
 use crate::tally::Tally;
+
+/// When to ask a stream again whose subscription is being changed.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
 /// One stream. Never makes more than one buffer at a time; while its connection takes no bytes it is not asked, and what
 /// it is owed then waits in the table, conflated.
@@ -138,7 +141,13 @@ impl Stream {
             return self.goodbye(desk, out);
         }
         let live = Arc::clone(&self.live);
-        let mut outbox = live.outbox.lock();
+        let Some(mut outbox) = live.outbox.try_lock() else {
+            // Its subscription is being changed, which may take a while: nobody else is to wait for that.
+            self.look_owed |= occasion.rang || wake.owed();
+            live.client.wake_again(wake);
+            let again = Some(moment.now + BUSY_PAUSE);
+            return Next { is_done: true, over: false, again, unfinished: false };
+        };
         let from = out.len();
         let again = self.speak(&mut outbox, occasion, desk, out);
         self.count_symbols(&outbox);
@@ -171,7 +180,8 @@ impl Stream {
         desk: &mut Desk,
         out: &mut Vec<u8>,
     ) -> Option<Duration> {
-        let Occasion { wake, rang, waited, moment } = occasion;
+        let Occasion { wake, waited, moment, .. } = occasion;
+        let rang = occasion.rang || self.live.client.hold_is_over(moment.now);
         let now = moment.now;
         let from = out.len();
         let core = Arc::clone(&self.core);
@@ -184,12 +194,12 @@ impl Stream {
             || outbox.due().is_some_and(|due| due <= now);
         let mut again = None;
         while out.len() == from && !outbox.is_done() {
-            let status_seq = self.core.hub.signal.status_seq();
+            let statuses = self.core.hub.signal.statuses();
             if outbox.in_round() {
                 // A round that a bandwidth stretches must not hold up a change of status.
-                let news = outbox.pace.is_narrow() && status_seq > self.live.client.status_seen();
+                let news = outbox.pace.is_narrow() && statuses > self.live.client.statuses_seen();
                 if news && !outbox.is_urgent() {
-                    self.live.client.saw_status(status_seq);
+                    self.live.client.saw_statuses(statuses);
                     // What the round leaves is found by the look after this one.
                     let found = outbox.begin(desk, table, Look::Statuses, now);
                     (look_due, self.look_owed) = (!found, found);
@@ -214,13 +224,13 @@ impl Stream {
                 Err(until) => {
                     again = Some(until);
                     self.look_owed = true;
-                    if status_seq <= self.live.client.status_seen() {
+                    if statuses <= self.live.client.statuses_seen() {
                         break;
                     }
                     Look::Statuses
                 }
             };
-            self.live.client.saw_status(status_seq);
+            self.live.client.saw_statuses(statuses);
             let ring = &core.hub.signal.ring;
             if outbox.grow(table, ring) {
                 self.core.resubscribe(&self.live.client, outbox);
@@ -289,7 +299,8 @@ impl Drop for Stream {
         let symbols = {
             let mut outbox = self.live.outbox.lock();
             outbox.closed = true;
-            if outbox.follow.take().is_some() {
+            outbox.follow = None;
+            if outbox.asked.settings.mode != Mode::Latest {
                 self.core.hub.signal.unwatch(self.core.clock.monotonic());
             }
             std::mem::take(&mut outbox.symbols)

@@ -100,20 +100,20 @@ impl Rig {
         self.apply(at, &update);
     }
     fn apply(&mut self, at: usize, update: &Update) {
-        if let Applied::Changed { seq, fields } = self.writer.apply(self.ids[at], update, Micros(1)) {
-            self.edge.notifier().published(self.ids[at], seq, fields);
+        if let Applied::Changed { fields, .. } = self.writer.apply(self.ids[at], update, Micros(1)) {
+            self.edge.notifier().published(self.ids[at], fields);
         }
     }
     fn status(&mut self, at: usize, status: Status) {
-        let seq = self.writer.set_status(self.ids[at], status, Reason::Gap, Micros(1)).unwrap();
-        self.edge.notifier().published(self.ids[at], seq, FieldSet::EMPTY.with(Field::Status));
+        self.writer.set_status(self.ids[at], status, Reason::Gap, Micros(1)).unwrap();
+        self.edge.notifier().published(self.ids[at], FieldSet::EMPTY.with(Field::Status));
     }
     /// What a turn of the loop does before it writes. Returns how many streams it woke.
     fn look(&self) -> usize {
         let now = self.clock.monotonic();
         let mut writer_loop = self.writer_loop.lock();
         writer_loop.read_post(now);
-        writer_loop.look(now)
+        writer_loop.look_and_wake(now)
     }
     fn poll(&self, stream: &mut QuoteStream) -> Option<usize> {
         match stream.poll_bytes(&mut Context::from_waker(&self.waker)) {
@@ -565,4 +565,201 @@ fn stale_is_told_of_a_symbol_that_awaits_its_snapshot() {
         outbox.begin(&mut desk, &table, Look::Statuses, Duration::ZERO),
         "stale waits for the rate, up to 100 s"
     );
+}
+
+/// A change that is in the table and not in the ring yet, as its writer was held up between the two.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_comes_late_to_the_ring_is_told_when_it_comes() {
+    for held_up in [false, true] {
+        let rig = Rig::new(2);
+        let mut stream = rig.open("symbols=V:S0&mode=every");
+        rig.take(&mut stream);
+        rig.look();
+        rig.take(&mut stream);
+        let mut other = rig.table.writer().unwrap();
+        let mut update = Update::new(Source::Direct, Micros(1));
+        update.tell_side(Field::Bid, Some(Decimal::from(500)), Some(Decimal::ONE));
+        let ids = rig.ids.clone();
+        let mut late = FieldSet::EMPTY;
+        let mut looked = 0;
+        let mut meanwhile = |rig: &Rig, stream: &mut QuoteStream| {
+            let Applied::Changed { fields, .. } = other.apply(ids[0], &update, Micros(1)) else { panic!() };
+            late = fields;
+            // Something else has the loop look now.
+            rig.edge.notifier().feed_changed();
+            looked += rig.look();
+            rig.take(stream)
+        };
+        let told = if held_up {
+            // And the cut is held back too, by a writer in mid-write of another symbol.
+            let mut writer = rig.table.writer().unwrap();
+            let mut told = 0;
+            writer.apply_with(ids[1], &update, Micros(1), || told = meanwhile(&rig, &mut stream));
+            told
+        } else {
+            meanwhile(&rig, &mut stream)
+        };
+        assert_eq!((told, looked), (0, 1), "the ring has nothing yet");
+        rig.edge.notifier().published(rig.ids[0], late);
+        rig.look();
+        assert!(rig.take(&mut stream) > 0, "held up: {held_up}");
+    }
+}
+
+/// The ring is there, and the body has read it, when it says that it waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_says_too_late_that_it_waits_looks_once_more() {
+    let mut rig = Rig::new(1);
+    let mut stream = rig.open("symbols=V:S0&mode=every");
+    rig.take(&mut stream);
+    rig.look();
+    rig.take(&mut stream);
+    let mut update = Update::new(Source::Direct, Micros(1));
+    update.tell_side(Field::Bid, Some(Decimal::from(500)), Some(Decimal::ONE));
+    let Applied::Changed { fields, .. } = rig.writer.apply(rig.ids[0], &update, Micros(1)) else { panic!() };
+    rig.edge.notifier().feed_changed();
+    rig.look();
+    assert_eq!(rig.take(&mut stream), 0);
+    // What it said has not been read when the change comes and is looked at.
+    rig.edge.notifier().published(rig.ids[0], fields);
+    rig.writer_loop.lock().look(Duration::ZERO);
+    rig.woken();
+    rig.writer_loop.lock().read_post(Duration::ZERO);
+    assert_eq!(rig.woken(), 1);
+    assert!(rig.take(&mut stream) > 0);
+}
+
+/// The table marks a change before its writer says that it was one of status.
+#[tokio::test(start_paused = true)]
+async fn promise_10_a_status_passes_a_rate_even_when_its_mark_came_before_it() {
+    let mut rig = Rig::new(2);
+    let mut stream = rig.open("symbols=V:S0&max_rate=0.1");
+    rig.take(&mut stream);
+    rig.bid(0);
+    rig.look();
+    rig.take(&mut stream);
+    rig.writer.set_status(rig.ids[0], Status::Stale, Reason::Gap, Micros(1)).unwrap();
+    rig.bid(1);
+    rig.look();
+    assert_eq!(rig.take(&mut stream), 0, "its writer has not said so yet");
+    rig.edge.notifier().published(rig.ids[0], FieldSet::EMPTY.with(Field::Status));
+    assert_eq!(rig.look(), 1);
+    assert!(rig.take(&mut stream) > 0);
+}
+
+/// What changes while a stream is held by its rate is left to its alarm, which is not set while its socket is full.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_blocked_while_its_rate_runs_out_looks_when_it_can() {
+    let mut rig = Rig::new(1);
+    let mut stream = rig.open("symbols=V:S0&max_rate=1");
+    rig.take(&mut stream);
+    rig.pass(2_000).await;
+    rig.bid(0);
+    rig.look();
+    assert!(rig.poll(&mut stream).is_some(), "and then the socket takes no more");
+    rig.pass(500).await;
+    rig.bid(0);
+    rig.look();
+    rig.pass(1_000).await;
+    assert!(rig.take(&mut stream) > 0, "it has room again");
+}
+
+/// Who changes a stream's subscription holds up that stream alone.
+#[tokio::test(start_paused = true)]
+async fn promise_8_a_change_of_one_stream_holds_up_no_other() {
+    let mut rig = Rig::new(1);
+    let mut stream = rig.open("symbols=V:S0");
+    let name = first_id(&rig);
+    rig.take(&mut stream);
+    rig.bid(0);
+    rig.look();
+    let live = rig.core.streams.find(&name).unwrap();
+    {
+        let _changing = live.outbox.lock();
+        assert_eq!(rig.poll(&mut stream), None, "it does not wait for the lock");
+    }
+    rig.woken();
+    rig.pass(2).await;
+    assert!(rig.woken() > 0, "it asks again");
+    assert!(rig.take(&mut stream) > 0);
+}
+
+/// A loop forgets what nobody has asked for in a while; the ring has it still.
+#[test]
+fn a_follower_that_pauses_loses_nothing_that_the_ring_has() {
+    for other_desk in [false, true] {
+        let (table, ids) = market(1);
+        let ring = Ring::new(1_000, 1);
+        ring.starts_after(0);
+        let mut desk = Desk::default();
+        let mut writer = table.writer().unwrap();
+        let mut outbox =
+            Outbox::new(asked(Mode::Every), ids.clone(), &[], 1, &table, Start::Deltas, Duration::ZERO);
+        outbox.follow_mode(&ring, &table, None);
+        for price in 1..=100 {
+            bid(&mut writer, &table, &ring, ids[0], price);
+        }
+        let mut out = Vec::new();
+        outbox.drain(&mut desk, &ring, &table, 1, &mut out);
+        if other_desk {
+            // It was another thread's before, and has rested.
+            desk = Desk::default();
+            desk.tape.catch_up(&ring, u64::MAX);
+        }
+        desk.tape.rest();
+        desk.tape.rest();
+        let mut told = events(&out);
+        told.extend(all(&mut outbox, &ring, &table, &mut desk));
+        assert_eq!(told.len(), 100, "{:?}", told.iter().find(|e| matches!(e, Event::Lagged(_))));
+    }
+}
+
+/// The dense array of sequences may lie behind the slot for a moment.
+#[test]
+fn promise_1_a_shared_event_that_is_older_than_what_was_told_is_not_told() {
+    let (table, ids) = market(1);
+    let ring = Ring::new(4, 1);
+    let mut writer = table.writer().unwrap();
+    let mut desk = Desk::default();
+    let mut first =
+        Outbox::new(asked(Mode::Latest), ids.clone(), &[], 1, &table, Start::Snapshots, Duration::ZERO);
+    let mut second =
+        Outbox::new(asked(Mode::Latest), ids.clone(), &[], 1, &table, Start::Snapshots, Duration::ZERO);
+    bid(&mut writer, &table, &ring, ids[0], 1);
+    // Leaves the event of the first change where the others find it.
+    assert_eq!(all(&mut first, &ring, &table, &mut desk).len(), 1);
+    // This one has been told of a second change, whose sequence has not come to the array yet.
+    let mut quote = table.read(ids[0]);
+    quote.seq += 1;
+    second.sent[0] = crate::sent::Sent::of(&quote);
+    second.tell_all_anew();
+    assert!(second.begin(&mut desk, &table, Look::All, Duration::ZERO));
+    let told = second.compose(&mut desk, &table, BUFFER, Moment::default(), &mut Vec::new());
+    assert_eq!((told.snapshots, told.shared), (1, 0), "an old event was taken from the shelf");
+}
+
+/// What is left of an earlier turn may hold nothing for a stream, and what came after it does.
+#[test]
+fn a_turn_that_leaves_nothing_to_tell_does_not_end_the_look() {
+    for rate in [None, wire::Rate::parse("5")] {
+        let (table, ids) = market(2);
+        let ring = Ring::new(100, 2);
+        ring.starts_after(0);
+        let mut desk = Desk::default();
+        let mut writer = table.writer().unwrap();
+        let mut wanted = asked(Mode::Every);
+        wanted.settings.max_rate = rate;
+        let mut outbox = Outbox::new(wanted, vec![ids[0]], &[], 2, &table, Start::Deltas, Duration::ZERO);
+        outbox.follow_mode(&ring, &table, None);
+        bid(&mut writer, &table, &ring, ids[0], 1);
+        for price in 1..=5 {
+            bid(&mut writer, &table, &ring, ids[1], price);
+        }
+        let mut out = Vec::new();
+        outbox.drain(&mut desk, &ring, &table, 1, &mut out);
+        assert_eq!(events(&out).len(), 1);
+        bid(&mut writer, &table, &ring, ids[0], 2);
+        outbox.drain(&mut desk, &ring, &table, BUFFER, &mut out);
+        assert_eq!(events(&out).len(), 2);
+    }
 }

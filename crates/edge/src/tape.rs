@@ -20,11 +20,15 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// Reads on to where the ring ends, or to a change that its writer has not finished yet. What the ring no longer has
-    /// is forgotten here too.
-    pub(crate) fn catch_up(&mut self, ring: &Ring) {
+    /// Reads on to where the ring ends, or to a change that its writer has not finished yet, and back to `from` as far as the
+    /// ring still has it. What the ring no longer has is forgotten here too.
+    pub(crate) fn catch_up(&mut self, ring: &Ring, from: u64) {
         self.used = true;
         let (tail, head) = (ring.tail(), ring.head());
+        if from < self.first && from >= tail {
+            // It has rested since, or was another thread's.
+            self.clear_from(from);
+        }
         if self.end() < tail {
             self.clear_from(tail);
         }
@@ -62,17 +66,25 @@ impl Tape {
         self.first + self.symbols.len() as u64
     }
 
-    /// The places of the symbols that changed at these positions, which must be here, in order.
-    pub(crate) fn symbols(&self, positions: std::ops::Range<u64>) -> impl Iterator<Item = (u64, usize)> {
+    /// What changed at these positions, which must be here, in order: the place of the symbol, the change, and the events
+    /// that tell it. Only what `concerns` is looked at beyond the first.
+    #[inline]
+    pub(crate) fn changes<T>(
+        &mut self,
+        positions: std::ops::Range<u64>,
+        mut concerns: impl FnMut(usize) -> Option<T>,
+        mut look: impl FnMut(u64, T, &Change, &mut Kept) -> std::ops::ControlFlow<()>,
+    ) {
         let from = (positions.start - self.first) as usize;
         let to = (positions.end - self.first) as usize;
-        positions.zip(self.symbols.range(from..to)).map(|(at, &symbol)| (at, symbol as usize))
-    }
-
-    /// What changed at a position that is here, and the events that tell it.
-    pub(crate) fn change(&mut self, at: u64) -> (&Change, &mut Kept) {
-        let (change, kept) = &mut self.changes[(at - self.first) as usize];
-        (change, kept)
+        for (at, symbol) in (from..to).zip(self.symbols.range(from..to)) {
+            if let Some(concerned) = concerns(*symbol as usize) {
+                let (change, kept) = &mut self.changes[at];
+                if look(self.first + at as u64, concerned, change, kept).is_break() {
+                    return;
+                }
+            }
+        }
     }
 
     /// Gives the memory back when nobody has asked since this was called last.
@@ -90,6 +102,15 @@ mod tests {
 
     use super::*;
 
+    fn seqs(tape: &mut Tape) -> Vec<u64> {
+        let mut seqs = Vec::new();
+        tape.changes(tape.first()..tape.end(), Some, |_, _, change, _| {
+            seqs.push(change.quote.seq);
+            std::ops::ControlFlow::Continue(())
+        });
+        seqs
+    }
+
     #[test]
     fn a_tape_has_no_holes_and_no_more_than_the_ring() {
         let table = Table::new(table::Config { symbols: 1, ..table::Config::default() });
@@ -98,24 +119,28 @@ mod tests {
         let mut tape = Tape::default();
         let push = |seq| ring.push(id, FieldSet::ALL, &Quote { seq, ..Quote::default() });
         (1..=3).for_each(push);
-        tape.catch_up(&ring);
+        tape.catch_up(&ring, u64::MAX);
         assert_eq!((tape.first(), tape.end()), (0, 3));
-        assert_eq!(tape.change(2).0.quote.seq, 3);
+        assert_eq!(seqs(&mut tape), [1, 2, 3]);
         (4..=6).for_each(push);
-        tape.catch_up(&ring);
+        tape.catch_up(&ring, u64::MAX);
         assert_eq!((tape.first(), tape.end()), (2, 6));
-        assert_eq!(tape.symbols(3..5).collect::<Vec<_>>(), [(3, 0), (4, 0)]);
+        assert_eq!(seqs(&mut tape), [3, 4, 5, 6]);
         // Gone over while nobody looked.
         (7..=20).for_each(push);
-        tape.catch_up(&ring);
+        tape.catch_up(&ring, u64::MAX);
         assert_eq!((tape.first(), tape.end()), (16, 20));
-        assert_eq!(tape.change(16).0.quote.seq, 17);
+        assert_eq!(seqs(&mut tape), [17, 18, 19, 20]);
         tape.rest();
         assert_eq!(tape.end() - tape.first(), 4, "somebody has asked");
         tape.rest();
         assert_eq!((tape.first(), tape.end()), (20, 20));
         push(21);
-        tape.catch_up(&ring);
+        tape.catch_up(&ring, u64::MAX);
         assert_eq!((tape.first(), tape.end()), (20, 21));
+        tape.catch_up(&ring, 18);
+        assert_eq!(seqs(&mut tape), [19, 20, 21], "what it had forgotten and the ring has not");
+        tape.catch_up(&ring, 3);
+        assert_eq!(seqs(&mut tape), [19, 20, 21], "what the ring has not is lost");
     }
 }

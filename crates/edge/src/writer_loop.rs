@@ -5,10 +5,10 @@
 //! write. Nobody is woken for it. Streams whose connections stay with hyper (other protocols than plain HTTP/1.1) live
 //! here too; they are woken instead of written.
 //!
-//! The first change after quiet leaves at once. While changes keep coming, looks are spaced by what they cost, between
-//! [`WINDOW_MIN`] and the `flush_max` of the configuration, so that efficiency grows with load instead of latency.
+//! A stream that was not written to for a while is told at once. While changes keep coming, its writes are a window apart
+//! that widens with the loop's load (`spacing.rs`), so that efficiency grows with load instead of latency.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,18 +22,21 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::sync::CancellationToken;
 
 use crate::Core;
-use crate::client::{Client, EndReason};
+use crate::client::EndReason;
 use crate::desk::Desk;
 use crate::home::{Home, Letter};
 use crate::line::{Line, Written};
 use crate::outbox::BUFFER;
 use crate::pace::Moment;
+use crate::seats::{Marking, Seats};
+use crate::spacing::Spacing;
 use crate::stream::Occasion;
 use crate::subscribers::Subscribers;
 
-/// Least time between two looks while changes keep coming. Below it a loop with a few streams would spend its core on
-/// writes of one event each, above it a person would begin to notice.
-const WINDOW_MIN: Duration = Duration::from_millis(4);
+/// Least time between two looks at what has changed: tokio's timers have this resolution.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// Longest time that a turn reads the post: many subscriptions may be in it, and others are to be told meanwhile.
+const READING_MAX: Duration = Duration::from_millis(5);
 /// What a woken stream costs elsewhere, mostly its socket write: 8 us measured for hyper on two cores, with room for the
 /// encoder.
 const COST_OF_A_WAKE: Duration = Duration::from_micros(12);
@@ -45,24 +48,6 @@ const BUFFERS_A_TURN: usize = 4;
 const STOCKTAKING: Duration = Duration::from_secs(5);
 /// Most time between two looks at heartbeats and stalled streams.
 const HOUSEKEEPING_MAX: Duration = Duration::from_millis(250);
-
-/// A place, and who has it.
-#[derive(Debug, Default)]
-struct Seat {
-    client: Option<Arc<Client>>,
-    /// There once the socket has been handed over.
-    line: Option<Box<Line>>,
-    /// Symbols that come into the table later may concern it.
-    waits: bool,
-    /// It stands among those to be written.
-    listed: bool,
-    /// A symbol of it has changed since it last looked.
-    owed: bool,
-    /// Its alarm has gone off.
-    rang: bool,
-    /// When it is to go off, in monotonic time.
-    alarm: Option<Duration>,
-}
 
 /// What a loop has panicked with.
 type Panic = Box<dyn std::any::Any + Send>;
@@ -104,15 +89,16 @@ pub(crate) struct WriterLoop {
     watcher: Watcher,
     desk: Desk,
     subscribers: Subscribers,
-    seats: Vec<Seat>,
-    /// To be written in this turn.
-    listed: Vec<u32>,
-    /// What happened to a stream stands in the table and not in the ring yet: it looks again when the table has changed.
-    unfinished: Vec<u32>,
+    seats: Seats,
     alarms: BTreeSet<(Duration, u32)>,
-    /// The length of the table, and the last change of a feed, that have been looked at.
+    spacing: Spacing,
+    /// Post that has been taken and not read.
+    letters: VecDeque<Letter>,
+    calls: Vec<u32>,
+    /// The length of the table, the changes of feeds and those of any status that have been looked at.
     seen_symbols: usize,
     seen_feeds: u64,
+    seen_statuses: u64,
     /// Not looked before, in monotonic time.
     next_look: Duration,
     next_housekeeping: Duration,
@@ -138,12 +124,14 @@ impl WriterLoop {
             home,
             watcher,
             subscribers: Subscribers::default(),
-            seats: Vec::new(),
-            listed: Vec::new(),
-            unfinished: Vec::new(),
+            seats: Seats::default(),
             alarms: BTreeSet::new(),
+            spacing: Spacing::new(),
+            letters: VecDeque::new(),
+            calls: Vec::new(),
             seen_symbols: 0,
             seen_feeds: 0,
+            seen_statuses: 0,
             next_look: Duration::ZERO,
             next_housekeeping: Duration::ZERO,
             out: Vec::new(),
@@ -159,46 +147,56 @@ impl WriterLoop {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let home = Arc::clone(&self.home);
         loop {
-            let pause = self.pause(self.core.clock.monotonic());
-            // In this order, so that the same run comes out of the same seed.
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = home.bell.notified() => {}
-                () = tokio::time::sleep(pause) => {}
+            match self.pause() {
+                Some(pause) => {
+                    // In this order, so that the same run comes out of the same seed.
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => break,
+                        () = home.bell.notified() => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+                // A timer would round nothing up to a millisecond.
+                None if stop.is_cancelled() => break,
+                None => {}
             }
             self.turn().await;
         }
+        // What nobody reads any more holds connections.
+        drop(home.take());
     }
 
-    /// How long there is nothing to do but what the bell says.
-    fn pause(&self, now: Duration) -> Duration {
-        let mut until = self.next_housekeeping;
-        if let Some(&(alarm, _)) = self.alarms.first() {
-            until = until.min(alarm);
+    /// How long there is nothing to do but what the bell says; `None` when there is something.
+    fn pause(&self) -> Option<Duration> {
+        if self.seats.has_listed() || !self.letters.is_empty() {
+            return None;
         }
-        if self.core.hub.signal.is_pending(self.home.number) {
-            until = until.min(self.next_look);
-        }
-        if !self.listed.is_empty() {
-            until = now;
-        }
-        until.saturating_sub(now)
+        let pending = self.core.hub.signal.is_pending(self.home.number);
+        let until = [
+            Some(self.next_housekeeping),
+            self.alarms.first().map(|&(alarm, _)| alarm),
+            self.seats.next_deferred(),
+            pending.then_some(self.next_look),
+        ];
+        let until = until.into_iter().flatten().min().unwrap_or_default();
+        Some(until.saturating_sub(self.core.clock.monotonic()))
     }
 
     /// Reads the post, looks at what has changed if it is time to, and writes to everybody who is owed something.
     async fn turn(&mut self) {
         let start = self.core.clock.monotonic();
         self.read_post(start);
-        let mut look = None;
         if start >= self.next_look && self.core.hub.signal.is_pending(self.home.number) {
-            look = Some(self.look(start));
+            self.look(start);
+            self.next_look = start + LOOK_EVERY;
         }
+        self.seats.list_deferred(start, self.spacing.window());
         self.ring_alarms(start);
         if start >= self.next_housekeeping {
             self.keep_house(start);
         }
-        let listed = std::mem::take(&mut self.listed);
+        let listed = self.seats.take_listed();
         for places in listed.chunks(CHUNK) {
             for &place in places {
                 self.write_guarded(place);
@@ -206,34 +204,37 @@ impl WriterLoop {
             self.desk.tally.show(&self.core.metrics, &self.delivery);
             tokio::task::yield_now().await;
         }
-        self.recycle(listed);
-        if let Some(woken) = look {
-            let took = self.core.clock.monotonic().saturating_sub(start);
-            let window = window(took, woken, self.core.config.load().flush_max);
-            self.next_look = start + window;
-            self.flush_window.set(window.as_secs_f64());
-            self.core.metrics.looks.inc();
+        self.seats.recycle(listed);
+        let now = self.core.clock.monotonic();
+        let woken = u32::try_from(self.seats.take_woken()).unwrap_or(u32::MAX);
+        let worked = now.saturating_sub(start) + COST_OF_A_WAKE.saturating_mul(woken);
+        let before = self.spacing.window();
+        self.spacing.worked(worked, now, self.core.config.load().flush_max);
+        if self.spacing.window() != before {
+            self.flush_window.set(self.spacing.window().as_secs_f64());
         }
-    }
-
-    /// Keeps the memory of the list, unless others have been listed meanwhile.
-    fn recycle(&mut self, mut list: Vec<u32>) {
-        list.clear();
-        list.append(&mut self.listed);
-        self.listed = list;
     }
 
     pub(crate) fn read_post(&mut self, now: Duration) {
         let (letters, calls) = self.home.take();
-        for letter in letters {
+        self.letters.extend(letters);
+        self.calls.extend(calls);
+        while let Some(letter) = self.letters.pop_front() {
             self.read(letter, now);
+            if self.core.clock.monotonic().saturating_sub(now) > READING_MAX {
+                return;
+            }
         }
-        for place in calls {
-            let Some(seat) = self.seats.get_mut(place as usize) else { continue };
+        // A call may be for somebody of whom a letter tells first.
+        for place in std::mem::take(&mut self.calls) {
+            let Some(seat) = self.seats.get(place) else { continue };
             if seat.line.is_some() {
-                list(&mut self.listed, seat, place);
-            } else if seat.client.as_ref().is_some_and(|client| client.take_unfinished()) {
-                self.unfinished.push(place);
+                self.seats.list(place);
+            } else if seat.client.as_ref().is_some_and(|client| client.take_unfinished())
+                && self.seats.is_unfinished(place)
+            {
+                // The table may have changed, and been looked at, before it said so.
+                self.seats.owe(place, now);
             }
         }
     }
@@ -242,18 +243,15 @@ impl WriterLoop {
         match letter {
             Letter::Join { client, symbols, waits } => {
                 let place = client.place;
-                if place as usize >= self.seats.len() {
-                    self.seats.resize_with(place as usize + 1, Seat::default);
-                }
                 for &symbol in &symbols {
                     self.subscribers.add(symbol, place);
                 }
+                self.seats.take(place, client, waits);
                 // What has changed since it looked, and before it stood among the subscribers.
-                client.wake_owed(now);
-                self.seats[place as usize] = Seat { client: Some(client), waits, ..Seat::default() };
+                self.seats.owe(place, now);
             }
             Letter::HandOver { place, mut line } => {
-                let Some(seat) = self.seats.get_mut(place as usize) else { return };
+                let Some(seat) = self.seats.get(place) else { return };
                 let Some(client) = &seat.client else { return };
                 client.hand_over();
                 if let Err(error) = line.settle() {
@@ -261,8 +259,7 @@ impl WriterLoop {
                     return;
                 }
                 seat.line = Some(line);
-                seat.owed = true;
-                list(&mut self.listed, seat, place);
+                self.seats.owe(place, now);
             }
             Letter::Change { place, left, joined, waits } => {
                 for &symbol in &left {
@@ -271,75 +268,66 @@ impl WriterLoop {
                 for &symbol in &joined {
                     self.subscribers.add(symbol, place);
                 }
-                let Some(seat) = self.seats.get_mut(place as usize) else { return };
+                let Some(seat) = self.seats.get(place) else { return };
                 seat.waits = waits;
-                if seat.line.is_some() {
-                    seat.owed = true;
-                    list(&mut self.listed, seat, place);
-                } else if let Some(client) = &seat.client {
-                    client.wake_owed(now);
-                }
+                self.seats.owe(place, now);
             }
             Letter::Leave { place, symbols } => {
                 for &symbol in &symbols {
                     self.subscribers.remove(symbol, place);
                 }
-                if let Some(seat) = self.seats.get_mut(place as usize) {
-                    if let Some(alarm) = seat.alarm.take() {
-                        self.alarms.remove(&(alarm, place));
-                    }
-                    // Whoever is listed is passed over when it has gone.
-                    let listed = seat.listed;
-                    *seat = Seat { listed, ..Seat::default() };
+                if let Some(alarm) = self.seats.get(place).and_then(|seat| seat.alarm.take()) {
+                    self.alarms.remove(&(alarm, place));
                 }
+                self.seats.clear(place);
                 self.home.free(place);
             }
         }
     }
 
-    /// Lists or wakes everybody who may be owed something, and returns how many were woken.
-    pub(crate) fn look(&mut self, now: Duration) -> usize {
+    /// Lists, wakes or puts off everybody who may be owed something.
+    pub(crate) fn look(&mut self, now: Duration) {
         let signal = &self.core.hub.signal;
         signal.take(self.home.number);
-        let status_seq = signal.status_seq();
-        let (seats, listed, subscribers) = (&mut self.seats, &mut self.listed, &self.subscribers);
-        let mut woken = 0;
-        let mut mark = |place: u32, concerned: fn(&Seat) -> bool| {
-            let Some(seat) = seats.get_mut(place as usize).filter(|seat| concerned(seat)) else { return };
-            let Some(client) = &seat.client else { return };
-            // One that is held has its own alarm, and looks then.
-            if client.is_held(status_seq, now) {
-            } else if seat.line.is_some() {
-                seat.owed = true;
-                list(listed, seat, place);
-            } else {
-                woken += usize::from(client.wake_owed(now));
+        self.core.metrics.looks.inc();
+        let statuses = signal.statuses();
+        let marking = Marking { now, statuses, window: self.spacing.window() };
+        let (seats, subscribers) = (&mut self.seats, &self.subscribers);
+        self.watcher.drain(|symbol| {
+            for place in subscribers.of(symbol) {
+                seats.mark(place, marking);
             }
-        };
-        self.watcher.drain(|symbol| subscribers.of(symbol).for_each(|place| mark(place, |_| true)));
-        for place in std::mem::take(&mut self.unfinished) {
-            mark(place, |_| true);
+        });
+        seats.mark_unfinished(marking);
+        if std::mem::replace(&mut self.seen_statuses, statuses) != statuses {
+            seats.mark_held(marking);
         }
         // These are rare, and concern many.
-        let (symbols, feeds) = (self.core.table.len(), signal.feed_seq());
-        let (grown, feed_changed) = (symbols > self.seen_symbols, feeds > self.seen_feeds);
-        (self.seen_symbols, self.seen_feeds) = (symbols, feeds);
-        if grown || feed_changed {
-            let everybody = 0..u32::try_from(self.home.places()).unwrap_or(u32::MAX);
-            for place in everybody {
-                mark(place, if feed_changed { |_| true } else { |seat| seat.waits });
-            }
+        let (symbols, feeds) = (self.core.table.len(), signal.feeds());
+        let grown = std::mem::replace(&mut self.seen_symbols, symbols) != symbols;
+        if std::mem::replace(&mut self.seen_feeds, feeds) != feeds {
+            seats.mark_all(marking, |_| true);
+        } else if grown {
+            seats.mark_all(marking, |seat| seat.waits);
         }
-        woken
+    }
+
+    /// Looks, and wakes whoever it finds, whatever their windows. Returns how many.
+    #[cfg(test)]
+    pub(crate) fn look_and_wake(&mut self, now: Duration) -> usize {
+        self.seats.take_woken();
+        self.look(now);
+        self.seats.list_deferred(now + Duration::from_secs(1), Duration::ZERO);
+        self.seats.take_woken()
     }
 
     fn ring_alarms(&mut self, now: Duration) {
         while let Some(&(alarm, place)) = self.alarms.first().filter(|(alarm, _)| *alarm <= now) {
             self.alarms.remove(&(alarm, place));
-            let Some(seat) = self.seats.get_mut(place as usize) else { continue };
+            let Some(seat) = self.seats.get(place) else { continue };
             seat.alarm = None;
             seat.rang = true;
-            list(&mut self.listed, seat, place);
+            self.seats.list(place);
         }
     }
 
@@ -362,22 +350,28 @@ impl WriterLoop {
             self.next_stocktaking = now + STOCKTAKING;
             self.take_stock();
         }
-        for (place, seat) in self.seats.iter_mut().enumerate() {
+        let mut beating = Vec::new();
+        for (place, seat) in self.seats.iter_mut() {
             let Some(client) = &seat.client else { continue };
-            if client.waiting_for(now) >= stall {
+            // A socket that takes all it is given is not stalled, whoever says so.
+            let may_stall = seat.line.as_ref().is_none_or(|line| line.is_blocked());
+            if may_stall && client.waiting_for(now) >= stall {
                 client.end_with(EndReason::Stalled);
                 if seat.line.take().is_none() {
                     client.kill(EndReason::Stalled);
                 }
             } else if client.quiet_for(now) >= quiet && client.heartbeat(now) && seat.line.is_some() {
-                list(&mut self.listed, seat, place as u32);
+                beating.push(place);
             }
+        }
+        for place in beating {
+            self.seats.list(place);
         }
     }
 
     /// Counts the memory of all streams. Not while they are written: it has to look at each.
     fn take_stock(&mut self) {
-        let seats = self.seats.capacity() * size_of::<Seat>();
+        let seats = self.seats.memory();
         let lines: usize =
             self.seats.iter().filter_map(|seat| seat.line.as_ref()).map(|line| line.memory()).sum();
         let memory = i64::try_from(seats + lines).unwrap_or(i64::MAX);
@@ -389,7 +383,9 @@ impl WriterLoop {
     fn write_guarded(&mut self, place: u32) {
         if catch_unwind(AssertUnwindSafe(|| self.write(place))).is_err() {
             tracing::error!("a fault of our own in a stream; it ends");
-            if let Some(seat) = self.seats.get_mut(place as usize) {
+            // It may have been left in any state.
+            self.desk = Desk::default();
+            if let Some(seat) = self.seats.get(place) {
                 if let Some(client) = &seat.client {
                     client.end_with(EndReason::Fault);
                 }
@@ -400,8 +396,7 @@ impl WriterLoop {
 
     /// Writes to a stream what it is owed, as far as its socket takes it.
     fn write(&mut self, place: u32) {
-        let Some(seat) = self.seats.get_mut(place as usize) else { return };
-        seat.listed = false;
+        let Some(seat) = self.seats.get(place) else { return };
         let (Some(client), Some(line)) = (&seat.client, &mut seat.line) else { return };
         if client.is_killed() || (client.take_socket() && !line.listen(client)) {
             seat.line = None;
@@ -441,15 +436,16 @@ impl WriterLoop {
             if Line::chunk_len(&self.out) > 0 {
                 match line.write_chunk(client, &mut self.out) {
                     Written::Gone => return seat.line = None,
-                    Written::Blocked => return client.waits_from(now),
+                    Written::Blocked => {
+                        // When it is to be asked again has not been arranged: it looks again when there is room.
+                        seat.owed = true;
+                        return client.waits_from(now);
+                    }
                     Written::All if line.over => return seat.close(),
                     Written::All => {}
                 }
             }
             if next.is_done {
-                if next.unfinished {
-                    self.unfinished.push(place);
-                }
                 if seat.alarm != next.again {
                     if let Some(alarm) = seat.alarm.take() {
                         self.alarms.remove(&(alarm, place));
@@ -457,51 +453,14 @@ impl WriterLoop {
                     self.alarms.extend(next.again.map(|alarm| (alarm, place)));
                     seat.alarm = next.again;
                 }
+                if next.unfinished {
+                    self.seats.is_unfinished(place);
+                }
                 return;
             }
         }
         // There is more of it, after the others.
         seat.owed = true;
-        list(&mut self.listed, seat, place);
-    }
-}
-
-impl Seat {
-    /// Everything has been written: the connection ends in good order.
-    fn close(&mut self) {
-        if let (Some(client), Some(mut line)) = (&self.client, self.line.take()) {
-            line.shut(client);
-        }
-    }
-}
-
-/// Puts a stream among those to be written, once.
-fn list(listed: &mut Vec<u32>, seat: &mut Seat, place: u32) {
-    if !std::mem::replace(&mut seat.listed, true) {
-        listed.push(place);
-    }
-}
-
-/// Time from a look to the next one, given how long it took, writes included, and how many streams it woke elsewhere:
-/// writing takes two thirds of a core at most, until the widest window has been reached.
-fn window(took: Duration, woken: usize, most: Duration) -> Duration {
-    let waking = COST_OF_A_WAKE.saturating_mul(u32::try_from(woken).unwrap_or(u32::MAX));
-    (took * 3 / 2).max(waking).clamp(WINDOW_MIN.min(most), most)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn looks_widen_with_their_cost_and_not_beyond_the_bound() {
-        let most = Duration::from_millis(50);
-        let ms = Duration::from_millis;
-        assert_eq!(window(Duration::ZERO, 0, most), WINDOW_MIN);
-        assert_eq!(window(ms(2), 1, most), WINDOW_MIN);
-        assert_eq!(window(ms(8), 1, most), ms(12));
-        assert_eq!(window(ms(1), 1_000, most), ms(12), "what others do for it has its price too");
-        assert_eq!(window(ms(600), 0, most), most);
-        assert_eq!(window(ms(600), 1_000_000, ms(1)), ms(1), "a narrow bound is kept");
+        self.seats.list(place);
     }
 }

@@ -91,10 +91,10 @@ impl TableSink {
 
     /// Sets a symbol's status and tells the edge.
     fn set_status(&mut self, id: SymbolId, status: Status, reason: Reason, now: Micros) {
-        if let Some(seq) = self.writer.set_status(id, status, reason, now)
+        if self.writer.set_status(id, status, reason, now).is_some()
             && let Some(notifier) = &self.notifier
         {
-            notifier.published(id, seq, FieldSet::EMPTY.with(Field::Status));
+            notifier.published(id, FieldSet::EMPTY.with(Field::Status));
         }
     }
 }
@@ -133,9 +133,9 @@ impl Sink for TableSink {
         let applied = self.writer.apply(id, update, now);
         self.at_work = false;
         match applied {
-            Applied::Changed { seq, fields } => {
+            Applied::Changed { fields, .. } => {
                 if let Some(notifier) = &self.notifier {
-                    notifier.published(id, seq, fields);
+                    notifier.published(id, fields);
                 }
                 if let Some(times) = &mut self.times {
                     times.published(update.ts_recv, now);
@@ -159,10 +159,10 @@ impl Sink for TableSink {
                 }
             }
         }
-        if let Some(seq) = self.writer.set_feed_status(self.feed, status, reason, now)
+        if self.writer.set_feed_status(self.feed, status, reason, now).is_some()
             && let Some(notifier) = &self.notifier
         {
-            notifier.feed_changed(seq);
+            notifier.feed_changed();
         }
     }
 }

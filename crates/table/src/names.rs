@@ -76,8 +76,9 @@ impl Names {
         });
         // A place that a panic left half made is simply used.
         let _ = chunk[place % CHUNK].symbol.set(symbol.clone());
-        self.len.store(place as u64 + 1, Ordering::Release);
+        // Whoever counts it must find it by its name: a request that is resolved in between would wait for it for ever.
         self.ids.insert(symbol.as_str().into(), id);
+        self.len.store(place as u64 + 1, Ordering::Release);
         Ok(id)
     }
 

@@ -7,6 +7,7 @@ mod drain;
 mod formats;
 mod http;
 mod limits;
+mod memory;
 mod modes;
 mod polls;
 mod resume;

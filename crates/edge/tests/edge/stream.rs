@@ -156,7 +156,7 @@ async fn promise_2_a_change_that_took_its_time_is_told_all_the_same() {
     let writing = std::thread::spawn(move || {
         let applied = writer.apply_with(btc, &update, Micros(2_000), || {
             // In mid-write: the number is taken, the quote is the old one. Now somebody else wakes the hub.
-            notifier.feed_changed(0);
+            notifier.feed_changed();
             let start = std::time::Instant::now();
             while looks() <= seen && start.elapsed() < crate::support::PATIENCE {
                 std::thread::yield_now();
@@ -210,8 +210,8 @@ async fn the_state_of_a_feed_is_told_to_the_streams_behind_it() {
     let mut edge = Running::start(Config::default()).await;
     let mut client = edge.stream("symbols=TEST:BTC-USD", &[]).await;
     client.next("snapshot").await;
-    let seq = edge.writer.set_feed_status(edge.feed, Status::Stale, Reason::Disconnected, Micros(9));
-    edge.notifier.feed_changed(seq.unwrap());
+    edge.writer.set_feed_status(edge.feed, Status::Stale, Reason::Disconnected, Micros(9)).unwrap();
+    edge.notifier.feed_changed();
     let status = client.next("status").await;
     assert_eq!((&status["feed"], &status["status"]), (&"test".into(), &"stale".into()));
 }

@@ -88,8 +88,8 @@ impl Running {
 
     pub(crate) fn status(&mut self, symbol: &str, status: Status, reason: Reason) {
         let id = self.id(symbol);
-        if let Some(seq) = self.writer.set_status(id, status, reason, Micros(3_000)) {
-            self.notifier.published(id, seq, FieldSet::EMPTY.with(Field::Status));
+        if self.writer.set_status(id, status, reason, Micros(3_000)).is_some() {
+            self.notifier.published(id, FieldSet::EMPTY.with(Field::Status));
         }
     }
 
@@ -155,8 +155,8 @@ impl Running {
 
 /// Tells the edge of a change, as a feed's sink does.
 pub(crate) fn publish(notifier: &Notifier, id: SymbolId, applied: Applied) {
-    if let Applied::Changed { seq, fields } = applied {
-        notifier.published(id, seq, fields);
+    if let Applied::Changed { fields, .. } = applied {
+        notifier.published(id, fields);
     }
 }
 
