@@ -114,9 +114,12 @@ pub(crate) struct WriterLoop {
 impl WriterLoop {
     pub(crate) fn new(core: Arc<Core>, home: Arc<Home>, watcher: Watcher) -> WriterLoop {
         let label = home.number.to_string();
+        let spacing = Spacing::new();
+        let flush_window = core.metrics.flush_window.with_label_values(&[&label]);
+        flush_window.set(spacing.window().as_secs_f64());
         WriterLoop {
             delivery: core.metrics.delivery.with_label_values(&[&label]).local(),
-            flush_window: core.metrics.flush_window.with_label_values(&[&label]),
+            flush_window,
             next_stocktaking: Duration::ZERO,
             memory: 0,
             desk: Desk::default(),
@@ -126,7 +129,7 @@ impl WriterLoop {
             subscribers: Subscribers::default(),
             seats: Seats::default(),
             alarms: BTreeSet::new(),
-            spacing: Spacing::new(),
+            spacing,
             letters: VecDeque::new(),
             calls: Vec::new(),
             seen_symbols: 0,
