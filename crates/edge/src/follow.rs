@@ -12,8 +12,9 @@ use table::{SymbolId, Table};
 use wire::{EventId, Mode, encode};
 
 use crate::desk::Desk;
-use crate::outbox::{Outbox, Told};
+use crate::outbox::Outbox;
 use crate::ring::{At, Ring};
+use crate::tally::Told;
 
 /// Where a stream stands in the ring.
 #[derive(Debug)]

@@ -17,7 +17,7 @@
 //! | `seats`, `spacing` | who is written next, and how far apart the writes of one stream are |
 //! | `handover` | from hyper to a loop |
 //! | `stream` | what a quote stream says next |
-//! | `outbox` | what a stream is owed, and the ids of its events |
+//! | `asked`, `outbox` | what a stream asked for; what it is owed, and the ids of its events |
 //! | `follow`, `ring` | each change or trade, from a shared ring |
 //! | `pace` | rates and bandwidth |
 //! | `live`, `control` | open streams by id, and changes to them |
@@ -37,6 +37,7 @@
 //! The edge knows no venue. It reads the table, and learns of changes through a [`Notifier`].
 
 mod answers;
+mod asked;
 mod body;
 mod control;
 mod desk;

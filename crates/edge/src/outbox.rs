@@ -18,16 +18,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use market::{Field, FieldSet, Micros, Quote, Symbol};
+use market::{Field, FieldSet, Quote, Symbol};
 use table::{FeedId, SymbolId, Table};
-use wire::{EventId, Mode, Pattern, Rate, Settings, Style, encode};
+use wire::{EventId, Mode, Rate, encode};
 
+use crate::asked::Asked;
 use crate::desk::Desk;
 use crate::follow::Follow;
 use crate::frames::{Frame, Kept, Key, Kind};
 use crate::pace::{Moment, Pace};
 use crate::ring::{Ring, TRADE};
 use crate::sent::Sent;
+use crate::tally::Told;
 
 /// Bytes of events joined into one buffer before the connection gets it. It bounds a stream's unsent memory, and is
 /// large enough that the cost of a write no longer shows.
@@ -67,23 +69,6 @@ pub(crate) enum Look {
     Statuses,
 }
 
-/// What composing told.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Told {
-    pub(crate) snapshots: u64,
-    pub(crate) quotes: u64,
-    pub(crate) statuses: u64,
-    pub(crate) lagged: u64,
-    /// Changes that a stream that wanted each of them has lost.
-    pub(crate) missed: u64,
-    /// Changes that were merged into another event.
-    pub(crate) conflated: u64,
-    /// Events whose bytes had been encoded before.
-    pub(crate) shared: u64,
-    /// Publication of the newest change told as a delta; snapshots may be of any age.
-    pub(crate) newest: Option<Micros>,
-}
-
 /// A symbol with a rate of its own.
 #[derive(Clone, Copy, Debug)]
 struct Rated {
@@ -91,27 +76,6 @@ struct Rated {
     window: Duration,
     /// Not told before, in monotonic time.
     due: Duration,
-}
-
-/// What a stream asked for, beside its symbols.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) settings: Settings,
-    pub(crate) style: Style,
-    pub(crate) patterns: Vec<Pattern>,
-    /// Symbols that are not here yet, and join when they are: a venue's catalogue may be on its way.
-    pub(crate) awaited: HashSet<Symbol>,
-    /// Most symbols, those of later matches included.
-    pub(crate) symbols_max: usize,
-    /// Events of symbols after which the stream is done.
-    pub(crate) limit: Option<u64>,
-}
-
-impl Asked {
-    /// Whether symbols that appear later may join.
-    pub(crate) fn waits_for_symbols(&self) -> bool {
-        !self.patterns.is_empty() || !self.awaited.is_empty()
-    }
 }
 
 /// What one stream is owed. Memory: 14 bytes a subscribed symbol, and 32 more of each that is owed while a

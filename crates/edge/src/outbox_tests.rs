@@ -1,8 +1,8 @@
 //! What a stream is owed, held against the table.
 
-use market::{Decimal, Reason, Source, Status, Update};
+use market::{Decimal, Micros, Reason, Source, Status, Update};
 use proptest::prelude::*;
-use wire::{Event, Parser, View};
+use wire::{Event, Parser, Pattern, Settings, Style, View};
 
 use super::*;
 use crate::ring::Ring;

@@ -1,8 +1,8 @@
 //! A socket that gives up on a reader: a write that makes no progress for too long fails.
 //!
 //! hyper has no write deadline, and an answer that it has taken over is out of our hands. So the deadline is in the
-//! socket itself, where it covers short answers and streams alike. Streams are usually ended sooner, by the hub, which
-//! knows what they are owed and names the reason.
+//! socket itself, where it covers short answers and streams alike. Streams are usually ended sooner, by their writer loop,
+//! which knows what they are owed and names the reason.
 
 use std::io;
 use std::pin::Pin;

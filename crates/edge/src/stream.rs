@@ -14,9 +14,9 @@ use crate::Core;
 use crate::client::{Client, EndReason, Wake};
 use crate::desk::Desk;
 use crate::live::Live;
-use crate::outbox::{BUFFER, Look, Outbox, Told};
+use crate::outbox::{BUFFER, Look, Outbox};
 use crate::pace::Moment;
-use crate::tally::Tally;
+use crate::tally::{Tally, Told};
 
 /// When to ask a stream again whose subscription is being changed.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);

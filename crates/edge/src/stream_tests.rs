@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use table::{Applied, SymbolId, Table, Writer};
 use wire::{Event, Mode, Parser, Settings, Style};
 
+use crate::asked::Asked;
 use crate::body::StreamSlot;
 use crate::desk::Desk;
-use crate::outbox::{Asked, BUFFER, Look, Outbox, Start};
+use crate::outbox::{BUFFER, Look, Outbox, Start};
 use crate::pace::Moment;
 use crate::ring::Ring;
 use crate::stream::QuoteStream;

@@ -13,12 +13,13 @@ use wire::encode::{self, Effective, Hello};
 use wire::{EventId, Format, Mode, RequestLimits, StreamRequest, Style};
 
 use crate::Core;
+use crate::asked;
 use crate::body::StreamSlot;
 use crate::client::EndReason;
 use crate::config::MAX_AGE_JITTER;
 use crate::live::{Live, Opened};
 use crate::negotiate::{self, Wanted};
-use crate::outbox::{self, Outbox, Start};
+use crate::outbox::{Outbox, Start};
 use crate::problem::Problem;
 use crate::routes::{Asked, console};
 use crate::stream::Stream;
@@ -133,7 +134,7 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, style: Styl
     let feeds: Vec<(table::FeedId, FeedState)> =
         feeds_behind(table, &resolved.ids).into_iter().map(|id| (id, table.feed(id))).collect();
     let feeds_told: Vec<_> = feeds.iter().map(|(id, state)| (*id, state.seq)).collect();
-    let wanted = outbox::Asked {
+    let wanted = asked::Asked {
         settings: request.settings,
         style,
         patterns: request.patterns,

@@ -3,10 +3,27 @@
 
 use std::time::Duration;
 
+use market::Micros;
 use prometheus::local::LocalHistogram;
 
 use crate::metrics::Metrics;
-use crate::outbox::Told;
+
+/// What composing told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) snapshots: u64,
+    pub(crate) quotes: u64,
+    pub(crate) statuses: u64,
+    pub(crate) lagged: u64,
+    /// Changes that a stream that wanted each of them has lost.
+    pub(crate) missed: u64,
+    /// Changes that were merged into another event.
+    pub(crate) conflated: u64,
+    /// Events whose bytes had been encoded before.
+    pub(crate) shared: u64,
+    /// Publication of the newest change told as a delta; snapshots may be of any age.
+    pub(crate) newest: Option<Micros>,
+}
 
 /// Counted and not yet shown.
 #[derive(Debug, Default)]
