@@ -297,7 +297,7 @@ async fn everything_is_recorded_both_ways() {
     let settings = FeedSettings { recording: Some(recording.recorder()), ..settings() };
     let running = Running::start(Toy::at(&venue), settings);
     venue.wait_played().await;
-    running.sink.wait_updates(3).await;
+    running.sink.wait_updates(1).await;
     let garbage = async {
         while running.metric(r#"garbage_total{feed="toy"}"#) < 1.0 {
             tokio::task::yield_now().await;

@@ -23,7 +23,7 @@ pub struct Latest {
     pub reason: Reason,
     /// Every status and reason the symbol went through, without repetitions.
     pub history: Vec<(Status, Reason)>,
-    /// Updates taken.
+    /// Updates taken that told a value; one that tells a status alone is none of them.
     pub updates: u64,
     /// When the latest of them was received.
     pub ts_recv: Option<Micros>,
@@ -67,7 +67,8 @@ pub struct Collected {
     pub feed: Option<(Status, Reason)>,
     /// Every state the feed went through, without repetitions.
     pub feed_history: Vec<(Status, Reason)>,
-    /// Updates taken, over all symbols.
+    /// Updates taken that told a value, over all symbols: what a recording can be counted by, whatever the supervisor
+    /// says of states in between.
     pub updates: u64,
     by_name: HashMap<String, u32>,
 }
@@ -143,7 +144,7 @@ impl CollectingSink {
         self.wait(awaited, |collected| collected.status(symbol) == (status, reason)).await;
     }
 
-    /// Waits until that many updates were taken over all symbols.
+    /// Waits until that many updates that told a value were taken over all symbols.
     ///
     /// # Panics
     /// When that does not happen within [`crate::PATIENCE`].
@@ -177,7 +178,8 @@ impl Sink for CollectingSink {
                 let name = collected.name(symbol);
                 collected.log.push(Told::Update(name, Box::new(*update)));
             }
-            collected.updates += 1;
+            let counts = u64::from(!update.told().is_empty());
+            collected.updates += counts;
             let Some(latest) = collected.symbols.get_mut(symbol.0 as usize) else { return };
             let before = (latest.status, latest.reason);
             for field in update.told().intersection(FieldSet::NUMBERS).iter() {
@@ -197,7 +199,7 @@ impl Sink for CollectingSink {
             if (latest.status, latest.reason) != before {
                 outcome = Outcome::Changed;
             }
-            latest.updates += 1;
+            latest.updates += counts;
             latest.ts_recv = Some(update.ts_recv);
             latest.ts_event = update.ts_event.or(latest.ts_event);
         });
@@ -246,12 +248,15 @@ mod tests {
         update.tell(Field::Bid, Some(Decimal::new(150, 2)));
         assert_eq!(sink.update(a, &update), Outcome::Changed);
         assert_eq!(sink.update(a, &update), Outcome::Unchanged);
+        let mut status = Update::new(Source::Direct, Micros(8));
+        status.status = Some((Status::Live, Reason::Confirmed));
+        sink.update(a, &status);
         sink.feed_status(Status::Stale, Reason::Silence, &[a, b]);
         seen.look(|collected| {
             assert_eq!(collected.get("X:A").unwrap().text(Field::Bid), "1.50");
             assert_eq!(collected.status("X:A"), (Status::Stale, Reason::Silence));
             assert_eq!(collected.status("X:B"), (Status::Unknown, Reason::None), "never was live");
-            assert_eq!((collected.updates, collected.log.len()), (2, 5));
+            assert_eq!((collected.updates, collected.log.len()), (2, 6));
             assert_eq!(collected.feed, Some((Status::Stale, Reason::Silence)));
         });
     }
