@@ -8,7 +8,7 @@ use crate::scenario::{self, Plan};
 pub(crate) const HELP: &str = "\
 usage: cargo xtask bench fanout [OPTION...]
 
-  --scenario A,C     which ones (default: A,B,C,K,D,E,F,G)
+  --scenario A,C     which ones (default: all)
                        A  1,000 clients on one symbol: the knee
                        B  10,000 clients, one of 500 symbols each, 2,000 updates/s
                        C  1,000 clients x 50 of 500 symbols, 5,000 updates/s
@@ -17,9 +17,11 @@ usage: cargo xtask bench fanout [OPTION...]
                        E  one reader in five stops for 30 s
                        F  as A at 50 updates/s
                        G  ingest of 1,000,000 updates/s (Quotewire only)
+                       M  memory of 10,000 clients x 500 symbols, and of 100,000 symbols (Quotewire only)
+                       W  ten waves of 5,000 clients: memory after each
   --rows R,S         which servers: bare-ad, bare-bN (a window of N ms), bare-same (the window that gives batches like
                      those of the Quotewire row before it), uring-bN (bare, on io_uring), warp, nchan-N
-                     (workers), quotewire-latest, quotewire-every; a Quotewire row may have settings: quotewire-every+server.x=y+binary=FILE
+                     (workers), quotewire-latest, quotewire-every; a Quotewire row may have settings: quotewire-every+server.x=y+env.NAME=VALUE+binary=FILE
   --set server.x=y   a setting of every Quotewire row; may be repeated
   --binary FILE      the quotewire to measure (default: the one built beside this program)
   --repeat N         how often (default 1)
@@ -115,7 +117,7 @@ mod tests {
         };
         assert_eq!((plan.scenarios, plan.rows.len(), plan.repeat, plan.seconds), (vec!['A', 'K'], 2, 3, 20));
         assert_eq!(out.as_deref(), Some("x.md"));
-        assert!(matches!(asked(""), Ok(Asked::Run { plan, .. }) if plan.scenarios.len() == 8));
+        assert!(matches!(asked(""), Ok(Asked::Run { plan, .. }) if plan.scenarios.len() == 10));
     }
 
     #[test]

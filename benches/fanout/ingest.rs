@@ -51,7 +51,7 @@ fn one(settings: &Settings, case: (u32, u32, u64, u32), seconds: u64) -> io::Res
         .collect();
     let load = Load::connect(server.address(), &wanted, 1, Keys::event_times(), |symbols| {
         let names: Vec<String> =
-            symbols.iter().map(|symbol| format!("SIM:{}-USD", letters(*symbol))).collect();
+            symbols.iter().map(|symbol| format!("SIM:{}-USD", schedule::letters(*symbol))).collect();
         let mode = settings.mode;
         format!("/v1/stream?fields=bid,bid_size,ts_event&named=false&mode={mode}&symbols={}", names.join(","))
     })?;
@@ -84,14 +84,4 @@ fn one(settings: &Settings, case: (u32, u32, u64, u32), seconds: u64) -> io::Res
         age(0.99),
         Cell::Number(usage::resident(&server.pids()) as f64 / 1024.0, 1),
     ])
-}
-
-/// The synthetic market's names: `AAA`, `AAB`, ... `ZZZ`, `BAAA`, ...
-fn letters(mut n: u32) -> String {
-    let mut letters = Vec::new();
-    while n > 0 || letters.len() < 3 {
-        letters.push(char::from(b'A' + (n % 26) as u8));
-        n /= 26;
-    }
-    letters.iter().rev().collect()
 }

@@ -10,8 +10,9 @@ use socket2::{Domain, Socket, Type};
 
 use crate::clock;
 use crate::reader::{Client, Reader, Wish};
+use crate::resume::Resumed;
 use crate::sse::Keys;
-use crate::tally::{Resumed, Tally};
+use crate::tally::Tally;
 
 /// What one client asks for.
 #[derive(Clone, Debug)]
@@ -104,11 +105,6 @@ impl Load {
     /// Lets a group stop reading, or read again.
     pub(crate) fn hold(&self, group: usize, held: bool) -> io::Result<()> {
         self.reader.ask(|done| Wish::Hold { group, held, done })
-    }
-
-    /// Bytes that wait in the clients' own buffers of a group.
-    pub(crate) fn unread(&self, group: usize) -> io::Result<u64> {
-        self.reader.ask(|told| Wish::Unread { group, told })
     }
 
     /// How the clients of a group came back.

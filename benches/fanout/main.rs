@@ -9,10 +9,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`scenario`], [`slow`], [`idle`], [`ingest`] | what is measured |
+//! | [`scenario`], [`slow`], [`idle`], [`ingest`], [`waves`], [`structures`] | what is measured |
 //! | [`measure`], [`knee`] | one measurement; the highest rate that is held |
 //! | [`row`], [`peers`] | the servers |
-//! | [`load`], [`reader`], [`sse`], [`tally`], [`histogram`] | the clients |
+//! | [`load`], [`reader`], [`resume`], [`sse`], [`tally`], [`histogram`] | the clients |
 //! | [`schedule`], [`event`], [`publisher`], [`venue`] | the updates |
 //! | [`usage`], [`child`], [`clock`] | the machine |
 //! | [`report`], [`args`] | what comes out, what goes in |
@@ -31,6 +31,7 @@ mod peers;
 mod publisher;
 mod reader;
 mod report;
+mod resume;
 mod row;
 mod scenario;
 mod schedule;
@@ -38,9 +39,11 @@ mod schedule;
 mod self_check;
 mod slow;
 mod sse;
+mod structures;
 mod tally;
 mod usage;
 mod venue;
+mod waves;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

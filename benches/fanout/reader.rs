@@ -11,13 +11,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::io::ioctl_fionread;
-
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::clock;
+use crate::resume::{Dues, Resumed, Return};
 use crate::sse::{Broken, CARRY_MAX, Keys, Response, Said};
-use crate::tally::{Resumed, Tally};
+use crate::tally::Tally;
+use crate::usage;
 
 /// Most bytes of one read.
 const READ_MAX: usize = 256 << 10;
@@ -39,8 +39,6 @@ pub(crate) enum Wish {
     Missing { newest: Arc<Vec<u32>>, told: SyncSender<(u64, u64)> },
     /// How the clients of a group came back.
     Resumes { group: usize, told: SyncSender<Vec<Resumed>> },
-    /// Bytes that the kernel holds for the clients of a group, on their side.
-    Unread { group: usize, told: SyncSender<u64> },
     /// End the thread.
     Stop,
 }
@@ -56,7 +54,8 @@ pub(crate) struct Client {
     group: usize,
     held: bool,
     open: bool,
-    resumed: Option<Resumed>,
+    /// There from when it reads again after it had stopped.
+    back: Option<Return>,
 }
 
 impl Client {
@@ -71,7 +70,7 @@ impl Client {
             group,
             held: false,
             open: true,
-            resumed: None,
+            back: None,
         })
     }
 }
@@ -116,6 +115,7 @@ impl Reader {
                 from: u64::MAX,
                 to: u64::MAX,
                 quotes: 0,
+                dues: None,
             },
             buffer: vec![0; CARRY_MAX + READ_MAX],
             seen: Arc::clone(&seen),
@@ -168,6 +168,8 @@ struct Counts {
     from: u64,
     to: u64,
     quotes: u64,
+    /// Since somebody was held first.
+    dues: Option<Dues>,
 }
 
 impl Work {
@@ -215,12 +217,8 @@ impl Work {
                 Wish::Missing { newest, told } => told.send(self.missing(&newest)).map_err(drop),
                 Wish::Resumes { group, told } => {
                     let of_group = self.clients.iter().filter(|client| client.group == group);
-                    told.send(of_group.filter_map(|client| client.resumed).collect()).map_err(drop)
-                }
-                Wish::Unread { group, told } => {
-                    let of_group = self.clients.iter().filter(|client| client.group == group);
-                    let unread = of_group.map(|client| ioctl_fionread(&client.stream).unwrap_or(0));
-                    told.send(unread.sum()).map_err(drop)
+                    let resumed = of_group.filter_map(|client| Some(client.back.as_ref()?.resumed));
+                    told.send(resumed.collect()).map_err(drop)
                 }
                 Wish::Stop => return Ok(true),
             };
@@ -231,14 +229,32 @@ impl Work {
     fn hold(&mut self, group: usize, held: bool) {
         let places: Vec<usize> =
             (0..self.clients.len()).filter(|at| self.clients[*at].group == group).collect();
-        for at in places {
-            self.clients[at].held = held;
+        // From now on it is written down what is due, so that a price can be told dead.
+        self.counts.dues.get_or_insert_default();
+        let parked = if held { Vec::new() } else { self.parked(&places) };
+        for (at, parked) in places.into_iter().zip(parked.into_iter().chain(std::iter::repeat(0))) {
+            let client = &mut self.clients[at];
+            client.held = held;
             if !held {
-                self.clients[at].resumed = Some(Resumed { at: clock::now(), ..Resumed::default() });
+                let dues = self.counts.dues.get_or_insert_default();
+                let symbols = client.symbols.iter().map(|symbol| (*symbol, client.last[*symbol as usize]));
+                client.back = Some(Return::begin(clock::now(), parked, symbols, dues));
                 // What became readable meanwhile is not told again.
                 self.read(at);
             }
         }
+    }
+
+    /// What the kernel holds for each of these clients, at both ends.
+    fn parked(&self, places: &[usize]) -> Vec<u64> {
+        let queues = usage::queues();
+        let held = |at: &usize| -> Option<u64> {
+            let stream = &self.clients[*at].stream;
+            let (here, there) = (stream.local_addr().ok()?.port(), stream.peer_addr().ok()?.port());
+            let read = queues.get(&(here, there)).map_or(0, |queue| queue.unread);
+            Some(read + queues.get(&(there, here)).map_or(0, |queue| queue.unacknowledged))
+        };
+        places.iter().map(|at| held(at).unwrap_or(0)).collect()
     }
 
     fn missing(&self, newest: &[u32]) -> (u64, u64) {
@@ -260,7 +276,8 @@ impl Work {
         let Work { clients, counts, buffer, seen, .. } = self;
         let client = &mut clients[at];
         while client.open && !client.held {
-            let count = match client.stream.read(&mut buffer[CARRY_MAX..]) {
+            let most = client.back.as_ref().map_or(READ_MAX, |back| back.read_max(READ_MAX));
+            let count = match client.stream.read(&mut buffer[CARRY_MAX..CARRY_MAX + most]) {
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -291,10 +308,10 @@ impl Work {
 impl Counts {
     /// Takes in what one read gave.
     fn take(&mut self, client: &mut Client, buffer: &mut [u8], count: usize, now: u64) -> Result<(), Broken> {
-        let Counts { keys, tallies, from, to, quotes } = self;
+        let Counts { keys, tallies, from, to, quotes, dues } = self;
         let tally = &mut tallies[client.group];
         let measured = (*from..*to).contains(&now);
-        let Client { response, last, resumed, .. } = client;
+        let Client { response, last, back, .. } = client;
         let mut events = 0;
         let outcome = response.read(buffer, CARRY_MAX + count, |line| match keys.read(line) {
             Said::Quote { symbol, due, counter } => {
@@ -312,14 +329,20 @@ impl Counts {
                         None => tally.disorder += 1,
                     }
                     *last = counter.max(*last);
-                }
-                if let Some(resumed) = resumed {
-                    note(resumed, due, now);
+                    if let Some(dues) = dues {
+                        dues.told(symbol, counter, due);
+                        if let Some(back) = back {
+                            back.quote(symbol, counter, due, now, dues);
+                        }
+                    }
                 }
             }
             Said::Lagged => tally.lagged += 1,
             Said::Other => tally.others += 1,
         });
+        if let Some(back) = back {
+            back.has_read(count, response.is_within());
+        }
         *quotes += events;
         if measured {
             tally.events += events;
@@ -327,18 +350,5 @@ impl Counts {
             tally.bytes += count as u64;
         }
         outcome
-    }
-}
-
-/// What a client that had stopped reads first.
-fn note(resumed: &mut Resumed, due: u64, now: u64) {
-    if resumed.fresh_at.is_some() {
-        return;
-    }
-    let age = now.saturating_sub(due);
-    resumed.first_age.get_or_insert(age);
-    resumed.old += u64::from(age > clock::SECOND);
-    if due >= resumed.at {
-        resumed.fresh_at = Some(now);
     }
 }

@@ -34,7 +34,8 @@ pub(crate) enum Kind {
 }
 
 impl Row {
-    /// Reads `bare-b10`, `bare-ad`, `bare-same`, `uring-b10`, `warp`, `nchan-2`, `quotewire-every+server.x=y+binary=FILE`.
+    /// Reads `bare-b10`, `bare-ad`, `bare-same`, `uring-b10`, `warp`, `nchan-2`,
+    /// `quotewire-every+server.x=y+env.NAME=VALUE+binary=FILE`.
     pub(crate) fn parse(text: &str, binary: &Path, set: &[Setting]) -> Result<Row, String> {
         let mut words = text.split('+');
         let name = words.next().unwrap_or_default();
@@ -62,8 +63,16 @@ impl Row {
                     binary: binary.to_owned(),
                     mode: mode.ok_or_else(unknown)?,
                     set: set.to_vec(),
+                    env: Vec::new(),
                 };
                 for word in words.by_ref() {
+                    if let Some(variable) = word.strip_prefix("env.") {
+                        let (name, value) = variable
+                            .split_once('=')
+                            .ok_or_else(|| format!("`{word}` is not of the form env.NAME=VALUE"))?;
+                        settings.env.push((name.to_owned(), value.to_owned()));
+                        continue;
+                    }
                     match setting(word)? {
                         (key, value) if key == "binary" => {
                             settings.binary = PathBuf::from(value.trim_matches('"'))
@@ -107,11 +116,13 @@ impl Row {
     }
 }
 
-/// A row's name without the folder of its binary, which means something on one machine only.
+/// A row's name without the folders of its binary and its libraries, which mean something on one machine only.
 fn shown(text: &str) -> String {
-    let word = |word: &str| match word.strip_prefix("binary=") {
-        Some(path) => format!("binary={}", path.rsplit('/').next().unwrap_or(path)),
-        None => word.to_owned(),
+    let word = |word: &str| match word.split_once('=') {
+        Some((key, path)) if path.starts_with('/') => {
+            format!("{key}={}", path.rsplit('/').next().unwrap_or(path))
+        }
+        _ => word.to_owned(),
     };
     text.split('+').map(word).collect::<Vec<_>>().join("+")
 }
@@ -146,7 +157,13 @@ mod tests {
         assert_eq!(row.name, "quotewire-every+server.writer=own+limits.streams=5+binary=q");
         let set = [("server.writer", "\"own\""), ("limits.streams", "5")];
         assert_eq!(settings.set, set.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let row = read("quotewire-latest+env.LD_PRELOAD=/l/libx.so.2+env.ARENAS=1").unwrap();
+        assert_eq!(row.name, "quotewire-latest+env.LD_PRELOAD=libx.so.2+env.ARENAS=1");
+        let Kind::Quotewire(settings) = row.kind else { panic!("{row:?}") };
+        let env = [("LD_PRELOAD", "/l/libx.so.2"), ("ARENAS", "1")];
+        assert_eq!(settings.env, env.map(|(name, value)| (name.to_owned(), value.to_owned())));
         for wrong in [
+            "quotewire-latest+env.ARENAS",
             "bare-b0",
             "bare",
             "uring-ad",

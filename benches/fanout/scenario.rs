@@ -7,7 +7,7 @@ use crate::knee;
 use crate::measure::{Crowd, Each, Measured, Stand};
 use crate::report::{Cell, Table};
 use crate::row::{Kind, Row};
-use crate::{idle, ingest, say, slow};
+use crate::{idle, ingest, say, slow, structures, waves};
 
 /// What a run was asked for.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(crate) const ALL: &[(char, &str)] = &[
     ('E', "E. 1,000 clients, 25 of 500 symbols each, 2,000 updates/s; one in five stops reading for 30 s"),
     ('F', "F. As A at 50 updates/s: light load"),
     ('G', "G. A synthetic market of 1,000,000 updates/s over 10,000 symbols, and ten times the symbols"),
+    ('M', "M. Memory of subscriptions and symbols, on an all but still synthetic market"),
+    ('W', "W. Ten waves of 5,000 clients, four of 500 symbols each, at 2,500 updates/s: memory after each"),
 ];
 
 /// Seconds of a step of a knee, and of the run that confirms it.
@@ -78,6 +80,8 @@ pub(crate) fn run(plan: &Plan, mut show: impl FnMut(&[Table]) -> io::Result<()>)
                 'D' => idle::COLUMNS,
                 'E' => slow::COLUMNS,
                 'G' => ingest::COLUMNS,
+                'M' => structures::COLUMNS,
+                'W' => waves::COLUMNS,
                 _ => COLUMNS,
             },
         ));
@@ -90,6 +94,7 @@ pub(crate) fn run(plan: &Plan, mut show: impl FnMut(&[Table]) -> io::Result<()>)
                 say(&format!("{letter} {repeat}/{} {}", plan.repeat, row.name));
                 match *letter {
                     'G' => ingest::run(row, plan.seconds, &mut tables[table]),
+                    'M' => structures::run(row, &mut tables[table]),
                     _ => {
                         let outcome = one(*letter, row, plan.seconds, &mut context);
                         if let Err(why) = &outcome {
@@ -126,6 +131,7 @@ fn one(letter: char, row: &Row, seconds: u64, context: &mut Context) -> Result<V
         'K' => at_knee(row, many, 53),
         'D' => return idle::run(row).map_err(|error| error.to_string()),
         'E' => return slow::run(row, seconds).map_err(|error| error.to_string()),
+        'W' => return waves::run(row).map_err(|error| error.to_string()),
         other => return Err(format!("there is no scenario `{other}`")),
     };
     let measured = outcome.map_err(|error| error.to_string())?;

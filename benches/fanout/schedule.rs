@@ -24,6 +24,16 @@ pub(crate) fn native(symbol: u32) -> String {
     format!("S{symbol:05}USDT")
 }
 
+/// The synthetic market's names: `AAA`, `AAB`, ... `ZZZ`, `BAAA`, ...
+pub(crate) fn letters(mut n: u32) -> String {
+    let mut letters = Vec::new();
+    while n > 0 || letters.len() < 3 {
+        letters.push(char::from(b'A' + (n % 26) as u8));
+        n /= 26;
+    }
+    letters.iter().rev().collect()
+}
+
 /// The updates of all symbols, in order.
 #[derive(Debug)]
 pub(crate) struct Schedule {

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::event;
 use crate::load::{Load, SLOW, Wanted};
 use crate::peers::request_head;
+use crate::resume::Resumed;
 use crate::schedule::Tick;
 use crate::sse::Keys;
 
@@ -57,14 +58,17 @@ impl Pair {
         self.lines[client].write_all(bytes).unwrap();
     }
 
-    /// Writes quotes of one symbol with these numbers, so long after they were due.
-    fn tell(&mut self, client: usize, symbol: u32, counters: &[u32], late: u64) {
+    /// Writes quotes of one symbol with these numbers, so long after they were due. How many bytes that were.
+    fn tell(&mut self, client: usize, symbol: u32, counters: &[u32], late: u64) -> u64 {
+        let mut written = 0;
         for counter in counters {
             let mut bytes = Vec::new();
             event::sse(&Tick { symbol, counter: *counter, due: clock::now() - late }, 7, &mut bytes);
             self.write(client, &bytes);
             self.quotes += 1;
+            written += bytes.len() as u64;
         }
+        written
     }
 
     /// Waits until every quote told so far has been read.
@@ -155,20 +159,27 @@ fn a_client_that_stopped_tells_how_it_came_back() {
     let mut pair = Pair::connect(PLAIN, &[&[0], &[0]]);
     pair.load.measure(0, u64::MAX).unwrap();
     pair.load.hold(SLOW, true).unwrap();
-    pair.tell(1, 0, &[1, 2, 3], HOUR);
+    let bytes = pair.tell(1, 0, &[1, 2, 3], 2 * HOUR);
     let held = pair.quotes;
     // The other client is read meanwhile, and nothing of the held one.
-    pair.tell(0, 0, &[1, 2], 0);
+    pair.tell(0, 0, &[1, 2, 3, 4, 5], HOUR);
     assert!(clock::poll(PATIENCE, || (pair.load.quotes() == pair.quotes - held).then_some(())).is_some());
     pair.load.hold(SLOW, false).unwrap();
     pair.read();
     let of_the_other = pair.load.resumes(0).unwrap();
     let resumed = pair.load.resumes(SLOW).unwrap();
-    assert_eq!((of_the_other.len(), resumed.len(), resumed[0].old, resumed[0].fresh_at), (0, 1, 3, None));
-    assert!(resumed[0].first_age >= Some(HOUR));
-    pair.tell(1, 0, &[4], 0);
+    assert_eq!((of_the_other.len(), resumed.len(), resumed[0].current_at), (0, 1, None));
+    // All three lay in the kernel, and the others had been told more for an hour.
+    let Resumed { at, parked_bytes, parked, written, .. } = resumed[0];
+    assert_eq!((parked_bytes, parked.quotes, parked.dead, written.quotes), (bytes, 3, 3, 0));
+    assert!((HOUR * 2..HOUR * 3).contains(&parked.first_age.unwrap()));
+    // The third is not the newest that the other client had been told, the fifth is, and the sixth comes later.
+    pair.tell(1, 0, &[4], HOUR);
+    pair.tell(1, 0, &[5, 6], 0);
     pair.read();
-    assert!(pair.load.resumes(SLOW).unwrap()[0].fresh_at >= Some(resumed[0].at));
+    let resumed = pair.load.resumes(SLOW).unwrap()[0];
+    assert!(resumed.current_at >= Some(at) && resumed.newest_age < HOUR);
+    assert_eq!((resumed.parked.quotes, resumed.written.quotes, resumed.written.dead), (3, 2, 1));
     assert_eq!(pair.load.tallies().unwrap()[SLOW].gaps, 0);
 }
 

@@ -151,6 +151,11 @@ impl Response {
         self.framing == Framing::Over
     }
 
+    /// Whether an event, or the head, has begun and not ended.
+    pub(crate) fn is_within(&self) -> bool {
+        !self.carry.is_empty()
+    }
+
     /// Reads on. `buffer` has room for what was carried over in front of the new bytes, which begin at [`CARRY_MAX`].
     /// Hands over the text of every `data:` line of a whole block.
     pub(crate) fn read(

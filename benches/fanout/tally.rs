@@ -39,16 +39,3 @@ impl Tally {
         self.ended += other.ended;
     }
 }
-
-/// How one client that had stopped reading came back.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Resumed {
-    /// When it read again.
-    pub(crate) at: u64,
-    /// Age of the first quote it then got, in microseconds.
-    pub(crate) first_age: Option<u64>,
-    /// Quotes more than a second old that it got.
-    pub(crate) old: u64,
-    /// When it first got a quote that was made after it had come back.
-    pub(crate) fresh_at: Option<u64>,
-}

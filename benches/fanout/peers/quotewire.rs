@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) mode: &'static str,
     /// Beside, or instead of, the usual ones.
     pub(crate) set: Vec<Setting>,
+    /// Variables of its environment, such as those that choose or tune its allocator.
+    pub(crate) env: Vec<(String, String)>,
 }
 
 /// A running binary.
@@ -72,7 +74,7 @@ impl Quotewire {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("quotewire.toml");
         std::fs::write(&file, configuration(&settings.set, feed))?;
-        let process = started(&settings.binary, &file)?;
+        let process = started(settings, &file)?;
         let address = process.hear("listening on http://")?.parse().map_err(io::Error::other)?;
         let admin = process.hear("admin on http://")?.parse().map_err(io::Error::other)?;
         let ready = || get(admin, "/readyz").is_ok_and(|(status, _)| status == 200).then_some(());
@@ -113,9 +115,10 @@ impl Quotewire {
     }
 }
 
-fn started(binary: &Path, file: &Path) -> io::Result<Process> {
-    let mut command = Command::new(binary);
+fn started(settings: &Settings, file: &Path) -> io::Result<Process> {
+    let mut command = Command::new(&settings.binary);
     command.arg("serve").arg("--config").arg(file);
+    command.envs(settings.env.iter().map(|(name, value)| (name, value)));
     Process::start(&mut command, Speaks::Stderr)
 }
 
