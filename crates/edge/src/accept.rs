@@ -287,7 +287,7 @@ fn take_over<L: Listen>(io: TokioIo<Patient<L::Io>>, cell: &HandoverCell, guard:
         Ok(carried) => {
             let client = Arc::clone(&stream.live.client);
             client.leave_task();
-            let line = Box::new(Line::new(Box::new(stream), carried, head, guard));
+            let line = Box::new(Line::new(stream, carried, head, guard));
             client.home.post(Letter::HandOver { place: client.place, line });
         }
         Err(error) => tracing::warn!(%error, "a connection cannot be handed over"),

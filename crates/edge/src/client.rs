@@ -202,12 +202,18 @@ impl Client {
 
     /// The loop asks what a stream was woken for whose socket it owns.
     pub(crate) fn take_flags(&self) -> Wake {
-        Wake(self.flags.fetch_and(HANDED_OVER | SOCKET | KILL, Ordering::AcqRel))
+        const KEPT: u8 = HANDED_OVER | SOCKET | KILL;
+        // Mostly there is nothing, which needs no write: whoever sets a flag later calls the loop.
+        match self.flags.load(Ordering::Acquire) & !KEPT {
+            0 => Wake(0),
+            _ => Wake(self.flags.fetch_and(KEPT, Ordering::AcqRel)),
+        }
     }
 
     /// Whether its socket has something to say; asked once for each time that it has.
     pub(crate) fn take_socket(&self) -> bool {
-        self.flags.fetch_and(!SOCKET, Ordering::AcqRel) & SOCKET != 0
+        self.flags.load(Ordering::Acquire) & SOCKET != 0
+            && self.flags.fetch_and(!SOCKET, Ordering::AcqRel) & SOCKET != 0
     }
 
     pub(crate) fn is_killed(&self) -> bool {

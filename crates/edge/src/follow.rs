@@ -170,18 +170,18 @@ impl Outbox {
             false => symbols.iter().position(|id| id.index() == symbol),
         };
         follow.cursor = positions.end;
-        tape.changes(positions, place_of, |at, place, change, kept| {
+        tape.changes(positions, place_of, |at, place, noted, change, kept| {
             if follow.trades_only {
                 follow.trades[place] = follow.trades[place].max(change.trades);
             }
             let sent = self.sent[place];
-            let is_news = change.quote.seq > sent.seq() && !sent.is_whole();
-            if !is_news || (follow.trades_only && !change.is_trade) {
+            let is_news = noted.seq > sent.seq() && !sent.is_whole();
+            if !is_news || (follow.trades_only && !noted.is_trade) {
                 return ControlFlow::Continue(());
             }
             let from = out.len();
             out.extend_from_slice(id);
-            let is_told = match kept.get(&self.key(place, change.quote.seq)) {
+            let is_told = match kept.get(&self.key(place, noted.seq)) {
                 Some(frame) => self.tell_frame(place, frame, out, told),
                 None => self.event(place, table.symbol(change.id), &change.quote, kept, out, told),
             };
@@ -202,11 +202,18 @@ impl Outbox {
         }
         // Only the last one can say more than what was said before, because what it leaves untold is known only now.
         if let Some(from) = last {
-            let untold = self.symbols.iter().zip(&self.sent).filter_map(|(&id, sent)| {
+            let (mut untold, mut any_whole) = (u64::MAX, false);
+            for (&id, sent) in self.symbols.iter().zip(&self.sent) {
                 let changed = table.changed_seq(id);
-                sent.is_behind(changed).then(|| changed.saturating_sub(1))
-            });
-            self.last_id = self.last_id.max(cut.min(untold.min().unwrap_or(u64::MAX)));
+                if sent.is_behind(changed) {
+                    untold = untold.min(changed.saturating_sub(1));
+                    any_whole |= sent.is_whole();
+                }
+            }
+            self.last_id = self.last_id.max(cut.min(untold));
+            if !follow.trades_only && !any_whole {
+                self.has_looked(cut, untold);
+            }
             event.clear();
             event.extend_from_slice(&out[from + id.len()..]);
             out.truncate(from);

@@ -41,8 +41,8 @@ pub(crate) enum Kind {
 pub(crate) struct Frame {
     pub(crate) bytes: Box<[u8]>,
     pub(crate) kind: Kind,
-    /// Changes merged into it.
-    pub(crate) merged: u64,
+    /// Changes merged into it; more than this can count are as many as it can.
+    pub(crate) merged: u32,
     /// What a client has been told with it.
     pub(crate) sent: Sent,
     /// When its newest change was published.
@@ -52,29 +52,45 @@ pub(crate) struct Frame {
 /// Kinds of clients whose events of one symbol are kept at a time.
 const KINDS: usize = 4;
 
-/// The latest events of one symbol, or all that tell one change.
+/// The latest events of one symbol, or all that tell one change. The one that most streams want is looked at first, without
+/// another step.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(Vec<(Key, Frame)>);
+pub(crate) struct Kept {
+    first: Option<(Key, Frame)>,
+    others: Vec<(Key, Frame)>,
+}
+
+// A line of the cache, and where the others are.
+const _: () = assert!(size_of::<Kept>() <= 64 + size_of::<Vec<Frame>>());
 
 impl Kept {
     #[inline]
     pub(crate) fn get(&self, key: &Key) -> Option<&Frame> {
-        self.0.iter().find(|(k, _)| k == key).map(|(_, frame)| frame)
+        let all = self.first.iter().chain(&self.others);
+        all.into_iter().find(|(k, _)| k == key).map(|(_, frame)| frame)
     }
 
     /// Keeps the event in the place of the oldest one, unless everything there is newer.
     pub(crate) fn put(&mut self, key: Key, frame: Frame) {
-        if self.0.len() < KINDS {
-            self.0.push((key, frame));
-        } else if let Some(oldest) = self.0.iter_mut().min_by_key(|(k, _)| k.seq)
-            && oldest.0.seq <= key.seq
+        let Some(first) = &mut self.first else {
+            self.first = Some((key, frame));
+            return;
+        };
+        let mut new = (key, frame);
+        if first.0.seq <= key.seq {
+            std::mem::swap(first, &mut new);
+        }
+        if self.others.len() < KINDS - 1 {
+            self.others.push(new);
+        } else if let Some(oldest) = self.others.iter_mut().min_by_key(|(k, _)| k.seq)
+            && oldest.0.seq <= new.0.seq
         {
-            *oldest = (key, frame);
+            *oldest = new;
         }
     }
 }
 
-/// The latest events of every symbol. Memory: 24 bytes a symbol up to the last one that was told, and the events.
+/// The latest events of every symbol. Memory: 88 bytes a symbol up to the last one that was told, and the events.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     latest: Vec<Kept>,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::task::waker_ref;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -54,12 +55,22 @@ pub(crate) enum Written {
     Gone,
 }
 
+/// The connection's end.
+enum Socket {
+    /// On its way to the loop.
+    Carried(Carried),
+    /// Bound to the loop's runtime.
+    Tcp(TcpStream),
+    Other(Box<dyn Io>),
+    /// It could not be bound.
+    Lost,
+}
+
 /// A stream and its socket.
 pub(crate) struct Line {
     // First: what it reports at its end comes before its connection is counted down.
-    pub(crate) stream: Box<Stream>,
-    carried: Option<Carried>,
-    io: Option<Box<dyn Io>>,
+    pub(crate) stream: Stream,
+    socket: Socket,
     /// Bytes that the socket has not taken, the head of the response at first. Nothing is composed while there are any.
     unsent: Vec<u8>,
     /// The part of them that it has taken.
@@ -79,12 +90,10 @@ impl fmt::Debug for Line {
 
 impl Line {
     /// `head` is the response's, up to its blank line.
-    pub(crate) fn new(stream: Box<Stream>, carried: Carried, head: Vec<u8>, guard: Guard) -> Line {
-        let carried = Some(carried);
+    pub(crate) fn new(stream: Stream, carried: Carried, head: Vec<u8>, guard: Guard) -> Line {
         Line {
             stream,
-            carried,
-            io: None,
+            socket: Socket::Carried(carried),
             unsent: head,
             sent: 0,
             begun: false,
@@ -96,10 +105,10 @@ impl Line {
 
     /// Takes the socket into the runtime of the loop.
     pub(crate) fn settle(&mut self) -> io::Result<()> {
-        self.io = match self.carried.take() {
-            Some(Carried::Socket(socket)) => Some(Box::new(TcpStream::from_std(socket)?)),
-            Some(Carried::Other(other)) => Some(other),
-            None => return Ok(()),
+        self.socket = match std::mem::replace(&mut self.socket, Socket::Lost) {
+            Socket::Carried(Carried::Socket(socket)) => Socket::Tcp(TcpStream::from_std(socket)?),
+            Socket::Carried(Carried::Other(other)) => Socket::Other(other),
+            settled => settled,
         };
         Ok(())
     }
@@ -137,7 +146,7 @@ impl Line {
             self.unsent.extend_from_slice(&out[from..]);
             return self.write_unsent(client);
         }
-        match write(self.io.as_mut(), client, &out[from..]) {
+        match self.socket.write(client, &out[from..]) {
             Ok(sent) if from + sent == out.len() => Written::All,
             Ok(sent) => {
                 self.unsent.extend_from_slice(&out[from + sent..]);
@@ -149,7 +158,7 @@ impl Line {
 
     /// Writes what the socket had not taken. `Blocked` with progress and without it is the same; see [`Line::progress`].
     pub(crate) fn write_unsent(&mut self, client: &Arc<Client>) -> Written {
-        match write(self.io.as_mut(), client, &self.unsent[self.sent..]) {
+        match self.socket.write(client, &self.unsent[self.sent..]) {
             Ok(sent) => self.sent += sent,
             Err(_) => return Written::Gone,
         }
@@ -169,27 +178,27 @@ impl Line {
 
     /// Bytes that the stream and its socket hold here.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Line>() + size_of::<TcpStream>() + self.unsent.capacity() + self.stream.memory()
+        size_of::<Line>() + self.unsent.capacity() + self.stream.memory()
     }
 
     /// Tells the client that nothing more will come.
     pub(crate) fn shut(&mut self, client: &Arc<Client>) {
-        if let Some(io) = &mut self.io {
+        if let Some(io) = self.socket.io() {
             let waker = waker_ref(client);
             // The answer does not matter: the socket is closed next.
-            let _ = Pin::new(io).poll_shutdown(&mut Context::from_waker(&waker));
+            let _ = io.poll_shutdown(&mut Context::from_waker(&waker));
         }
     }
 
     /// Reads what the client says, which is nothing; false when it has hung up.
     pub(crate) fn listen(&mut self, client: &Arc<Client>) -> bool {
-        let Some(io) = &mut self.io else { return true };
+        let Some(mut io) = self.socket.io() else { return true };
         let waker = waker_ref(client);
         let mut cx = Context::from_waker(&waker);
         let mut junk = [0; 4 << 10];
         while self.junk < JUNK_MAX {
             let mut buf = ReadBuf::new(&mut junk);
-            match Pin::new(&mut *io).poll_read(&mut cx, &mut buf) {
+            match io.as_mut().poll_read(&mut cx, &mut buf) {
                 Poll::Pending => return true,
                 Poll::Ready(Ok(())) if !buf.filled().is_empty() => self.junk += buf.filled().len(),
                 Poll::Ready(_) => return false,
@@ -199,21 +208,45 @@ impl Line {
     }
 }
 
-/// Writes as much as the socket takes; when that is not all, the client's loop is called once there is room.
-fn write(io: Option<&mut Box<dyn Io>>, client: &Arc<Client>, bytes: &[u8]) -> io::Result<usize> {
-    let Some(io) = io else { return Err(io::ErrorKind::NotConnected.into()) };
-    let waker = waker_ref(client);
-    let mut cx = Context::from_waker(&waker);
-    let mut sent = 0;
-    while sent < bytes.len() {
-        match Pin::new(&mut *io).poll_write(&mut cx, &bytes[sent..]) {
-            Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(n)) => sent += n,
-            Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending => break,
+impl Socket {
+    fn io(&mut self) -> Option<Pin<&mut dyn Io>> {
+        match self {
+            Socket::Tcp(socket) => Some(Pin::new(socket)),
+            Socket::Other(other) => Some(Pin::new(other)),
+            Socket::Carried(_) | Socket::Lost => None,
         }
     }
-    Ok(sent)
+
+    /// Writes as much as it takes; when that is not all, the client's loop is called once there is room.
+    fn write(&mut self, client: &Arc<Client>, bytes: &[u8]) -> io::Result<usize> {
+        let mut sent = 0;
+        if let Socket::Tcp(socket) = self {
+            // Nearly always there is room, which the system knows best: asking the runtime first would cost a walk through its
+            // books for every write.
+            sent = match SockRef::from(&*socket).send(bytes) {
+                Ok(sent) if sent == bytes.len() => return Ok(sent),
+                Ok(sent) => sent,
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
+                {
+                    0
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        let Some(mut io) = self.io() else { return Err(io::ErrorKind::NotConnected.into()) };
+        let waker = waker_ref(client);
+        let mut cx = Context::from_waker(&waker);
+        while sent < bytes.len() {
+            match io.as_mut().poll_write(&mut cx, &bytes[sent..]) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => sent += n,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        Ok(sent)
+    }
 }
 
 /// Puts the size before the chunk's content and the line's end after it. Returns where the chunk begins.

@@ -102,6 +102,8 @@ pub(crate) struct Outbox {
     cut: u64,
     /// The round holds changes of status only, which no limit holds up.
     urgent: bool,
+    /// All symbols have just been held against the table, and what is untold of them only the ring may tell.
+    looked: bool,
     /// The stream has ended: what is changed now would have nobody to tell.
     pub(crate) closed: bool,
     pub(crate) last_id: u64,
@@ -166,6 +168,7 @@ impl Outbox {
             held_back: u64::MAX,
             cut: 0,
             urgent: false,
+            looked: false,
             closed: false,
             last_id: seq,
             due: None,
@@ -324,26 +327,41 @@ impl Outbox {
         self.round.owed.clear();
         self.round.hold.clear();
         self.next = 0;
+        self.looked = false;
+    }
+
+    /// All symbols have been held against the table after this cut was taken, and what is above `held_back` of them only the
+    /// ring may tell: the round that begins next need not look at them again. Where symbols have rates it must.
+    pub(crate) fn has_looked(&mut self, cut: u64, held_back: u64) {
+        self.looked = self.rated.is_empty();
+        if self.looked {
+            (self.cut, self.held_back, self.due) = (cut, held_back, None);
+        }
     }
 
     /// Works out what is owed now. Returns whether it is anything; if not, the client has everything up to the cut but
     /// what is held back.
     pub(crate) fn begin(&mut self, desk: &mut Desk, table: &Table, look: Look, now: Duration) -> bool {
+        let looked = self.looked;
         self.end_round();
         let borrows = self.round.owed.capacity() == 0;
         if borrows {
             std::mem::swap(&mut self.round, &mut desk.owed);
         }
-        self.find_owed(table, look, now);
+        self.urgent = look == Look::Statuses;
+        if !looked {
+            self.look_at_symbols(table, look, now);
+        }
+        self.look_at_feeds(table);
+        self.put_in_order();
         if borrows && !self.in_round() {
             std::mem::swap(&mut self.round, &mut desk.owed);
         }
         self.in_round()
     }
 
-    fn find_owed(&mut self, table: &Table, look: Look, now: Duration) {
+    fn look_at_symbols(&mut self, table: &Table, look: Look, now: Duration) {
         self.cut = table.safe_cut();
-        self.urgent = look == Look::Statuses;
         self.held_back = u64::MAX;
         self.due = None;
         let mode = self.asked.settings.mode;
@@ -365,6 +383,9 @@ impl Outbox {
                 self.due = Some(self.due.map_or(rate.due, |due| due.min(rate.due)));
             }
         }
+    }
+
+    fn look_at_feeds(&mut self, table: &Table) {
         if self.asked.style.tells_feeds() {
             for (at, (&id, &sent)) in self.feeds.iter().zip(&self.feeds_sent).enumerate() {
                 let changed = table.feed_changed_seq(id);
@@ -372,6 +393,12 @@ impl Outbox {
                     self.round.owed.push((changed, Subject::Feed(at)));
                 }
             }
+        }
+    }
+
+    fn put_in_order(&mut self) {
+        if self.round.owed.is_empty() {
+            return;
         }
         if self.focus.is_empty() {
             self.round.owed.sort_unstable_by_key(|&(changed, _)| changed);
@@ -577,7 +604,7 @@ impl Outbox {
             Kind::Nothing => return false,
         }
         self.told += 1;
-        told.conflated += frame.merged.saturating_sub(1);
+        told.conflated += u64::from(frame.merged.saturating_sub(1));
         // Snapshots may be of any age.
         if frame.kind != Kind::Snapshot {
             told.newest = told.newest.max(Some(frame.published));
@@ -618,6 +645,7 @@ impl Outbox {
             Kind::Nothing // of what the client chose has moved
         };
         let bytes = out[from..].into();
+        let merged = u32::try_from(merged).unwrap_or(u32::MAX);
         let frame = Frame { bytes, kind, merged, sent: Sent::of(quote), published: quote.ts_pub };
         let is_told = self.count_frame(at, &frame, told);
         kept.put(key, frame);

@@ -31,14 +31,20 @@ pub(crate) struct Stream {
     head: Option<Bytes>,
     /// When it ends by itself, in monotonic time, and why.
     ends: Option<(Duration, EndReason)>,
-    /// The round that was begun counts against the rate as soon as it tells something.
-    begun: bool,
     /// Symbols that were counted for this stream.
     counted: i64,
-    lag_us: u64,
+    over: bool,
+    voice: Voice,
+}
+
+/// How far a stream has come in what it says.
+#[derive(Debug, Default)]
+struct Voice {
+    /// The round that was begun counts against the rate as soon as it tells something.
+    begun: bool,
     /// It was woken for a look that it has not been able to take yet.
     look_owed: bool,
-    over: bool,
+    lag_us: u64,
 }
 
 /// Why a stream is asked what it has to say, and when.
@@ -82,17 +88,7 @@ impl Stream {
         core.metrics.streams_open.inc();
         let counted = live.outbox.lock().symbols.len() as i64;
         core.metrics.subscriptions.add(counted);
-        Stream {
-            core,
-            live,
-            head: Some(head),
-            ends,
-            begun: false,
-            counted,
-            lag_us: 0,
-            look_owed: false,
-            over: false,
-        }
+        Stream { core, live, head: Some(head), ends, counted, over: false, voice: Voice::default() }
     }
 
     /// Bytes that it holds.
@@ -140,23 +136,28 @@ impl Stream {
         if wake.end() {
             return self.goodbye(desk, out);
         }
-        let live = Arc::clone(&self.live);
+        let Stream { core, live, voice, .. } = self;
         let Some(mut outbox) = live.outbox.try_lock() else {
             // Its subscription is being changed, which may take a while: nobody else is to wait for that.
-            self.look_owed |= occasion.rang || wake.owed();
+            voice.look_owed |= occasion.rang || wake.owed();
             live.client.wake_again(wake);
             let again = Some(moment.now + BUSY_PAUSE);
             return Next { is_done: true, over: false, again, unfinished: false };
         };
         let from = out.len();
-        let again = self.speak(&mut outbox, occasion, desk, out);
-        self.count_symbols(&outbox);
+        let again = voice.speak(core, &live.client, &mut outbox, occasion, desk, out);
+        // The count of subscriptions stays true after the stream's has changed.
+        let symbols = outbox.symbols.len() as i64;
+        if symbols != self.counted {
+            core.metrics.subscriptions.add(symbols - self.counted);
+            self.counted = symbols;
+        }
         let told = out.len() > from;
         if !told && wake.heartbeat() {
             // Not the table's cut: what a rate or the ring still holds back has not been told.
             let seq = outbox.told_up_to();
             let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
-            encode::heartbeat(out, style, moment.wall, seq, self.lag_us, wanted);
+            encode::heartbeat(out, style, moment.wall, seq, voice.lag_us, wanted);
             desk.tally.heartbeats += 1;
         }
         if outbox.is_done() {
@@ -165,26 +166,39 @@ impl Stream {
             return self.goodbye(desk, out);
         }
         Next {
-            is_done: !told || !(outbox.in_round() || self.look_owed || outbox.has_more()),
+            is_done: !told || !(outbox.in_round() || voice.look_owed || outbox.has_more()),
             over: false,
             again: [again, self.ends.map(|(at, _)| at)].into_iter().flatten().min(),
-            unfinished: outbox.awaits_the_ring(&self.core.hub.signal.ring),
+            unfinished: outbox.awaits_the_ring(&core.hub.signal.ring),
         }
     }
 
+    fn goodbye(&mut self, desk: &mut Desk, out: &mut Vec<u8>) -> Next {
+        self.over = true;
+        let reason = self.live.client.end_reason().unwrap_or(EndReason::Drain);
+        let outbox = self.live.outbox.lock();
+        let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
+        encode::goodbye(out, style, reason.name(), self.live.opened.retry_ms, wanted);
+        desk.tally.goodbyes += 1;
+        Next { is_done: true, over: true, again: None, unfinished: false }
+    }
+}
+
+impl Voice {
     /// Tells what is owed and may be told now. Returns when to try again what may not, in monotonic time.
     fn speak(
         &mut self,
+        core: &Core,
+        client: &Client,
         outbox: &mut Outbox,
         occasion: Occasion,
         desk: &mut Desk,
         out: &mut Vec<u8>,
     ) -> Option<Duration> {
-        let Occasion { wake, waited, moment, .. } = occasion;
-        let rang = occasion.rang || self.live.client.hold_is_over(moment.now);
+        let Occasion { wake, moment, .. } = occasion;
+        let rang = occasion.rang || client.hold_is_over(moment.now);
         let now = moment.now;
         let from = out.len();
-        let core = Arc::clone(&self.core);
         let table = &core.table;
         // A heartbeat says that everything up to its sequence was told, so it looks for itself.
         let mut look_due = std::mem::take(&mut self.look_owed)
@@ -194,12 +208,12 @@ impl Stream {
             || outbox.due().is_some_and(|due| due <= now);
         let mut again = None;
         while out.len() == from && !outbox.is_done() {
-            let statuses = self.core.hub.signal.statuses();
+            let statuses = core.hub.signal.statuses();
             if outbox.in_round() {
                 // A round that a bandwidth stretches must not hold up a change of status.
-                let news = outbox.pace.is_narrow() && statuses > self.live.client.statuses_seen();
+                let news = outbox.pace.is_narrow() && statuses > client.statuses_seen();
                 if news && !outbox.is_urgent() {
-                    self.live.client.saw_statuses(statuses);
+                    client.saw_statuses(statuses);
                     // What the round leaves is found by the look after this one.
                     let found = outbox.begin(desk, table, Look::Statuses, now);
                     (look_due, self.look_owed) = (!found, found);
@@ -213,7 +227,7 @@ impl Stream {
                 }
                 let most = from + outbox.pace.allowance(BUFFER);
                 let told = outbox.compose(desk, table, most, moment, out);
-                self.count(told, waited, &mut desk.tally);
+                self.count(told, occasion, &mut desk.tally);
                 continue;
             }
             if !std::mem::take(&mut look_due) {
@@ -224,23 +238,23 @@ impl Stream {
                 Err(until) => {
                     again = Some(until);
                     self.look_owed = true;
-                    if statuses <= self.live.client.statuses_seen() {
+                    if statuses <= client.statuses_seen() {
                         break;
                     }
                     Look::Statuses
                 }
             };
-            self.live.client.saw_statuses(statuses);
+            client.saw_statuses(statuses);
             let ring = &core.hub.signal.ring;
             if outbox.grow(table, ring) {
-                self.core.resubscribe(&self.live.client, outbox);
+                core.resubscribe(client, outbox);
             }
             self.begun |= look == Look::All;
             // A stream that may not speak yet is let go ahead by a status of its own, in the order of the ring.
             if outbox.follow.is_some() && (look == Look::All || outbox.has_status_news(table)) {
                 let most = outbox.pace.allowance(BUFFER);
                 let told = outbox.drain(desk, ring, table, most, out);
-                self.count(told, waited, &mut desk.tally);
+                self.count(told, occasion, &mut desk.tally);
                 // There may be more than a buffer of it.
                 self.look_owed |= outbox.has_more();
             }
@@ -258,38 +272,20 @@ impl Stream {
         }
         outbox.pace.sent(out.len() - from);
         let held = outbox.pace.closed_until().filter(|until| now < *until);
-        self.live.client.hold_until(again.or(held));
+        client.hold_until(again.or(held));
         // While the gate is closed nothing that is due earlier can be told.
         again.or_else(|| [held, outbox.due()].into_iter().flatten().min())
     }
 
-    fn goodbye(&mut self, desk: &mut Desk, out: &mut Vec<u8>) -> Next {
-        self.over = true;
-        let reason = self.live.client.end_reason().unwrap_or(EndReason::Drain);
-        let outbox = self.live.outbox.lock();
-        let (style, wanted) = (outbox.asked.style, outbox.asked.settings.fields);
-        encode::goodbye(out, style, reason.name(), self.live.opened.retry_ms, wanted);
-        desk.tally.goodbyes += 1;
-        Next { is_done: true, over: true, again: None, unfinished: false }
-    }
-
-    fn count(&mut self, told: Told, waited: Duration, tally: &mut Tally) {
+    fn count(&mut self, told: Told, occasion: Occasion, tally: &mut Tally) {
         // Since the newest change told was published, and no less than what the stream has waited since it was woken: the
         // sooner of the changes merged into an event may be that old.
-        let lag = told.newest.map(|published| self.core.clock.now().since(published).max(waited));
+        let Occasion { waited, moment, .. } = occasion;
+        let lag = told.newest.map(|published| moment.wall.since(published).max(waited));
         if let Some(lag) = lag {
             self.lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
         }
         tally.add(told, lag);
-    }
-
-    /// Keeps the count of subscriptions true after the stream's has changed.
-    fn count_symbols(&mut self, outbox: &Outbox) {
-        let symbols = outbox.symbols.len() as i64;
-        if symbols != self.counted {
-            self.core.metrics.subscriptions.add(symbols - self.counted);
-            self.counted = symbols;
-        }
     }
 }
 

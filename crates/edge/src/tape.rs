@@ -6,15 +6,27 @@ use std::sync::Arc;
 use crate::frames::Kept;
 use crate::ring::{At, Change, Ring};
 
-/// A stretch of the ring, without holes. Memory: 40 bytes a change and its events, for as many changes as the ring holds;
+/// What every stream looks at, of every change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted {
+    /// The sequence of the change.
+    pub(crate) seq: u64,
+    /// The place of the symbol in the table.
+    symbol: u32,
+    pub(crate) is_trade: bool,
+}
+
+/// A stretch of the ring, without holes. Memory: 112 bytes a change and its events, for as many changes as the ring holds;
 /// nothing when nobody has asked for a while.
 #[derive(Debug, Default)]
 pub(crate) struct Tape {
     /// The position of the first one.
     first: u64,
-    /// By position the places of the symbols in the table, apart from the rest, because every stream looks at all of these.
-    symbols: VecDeque<u32>,
-    changes: VecDeque<(Arc<Change>, Kept)>,
+    /// By position, each apart: what all streams look at, what is looked at by those whom a change concerns, and what only
+    /// the first of these needs.
+    noted: VecDeque<Noted>,
+    kept: VecDeque<Kept>,
+    changes: VecDeque<Arc<Change>>,
     /// Whether anybody has asked since [`Tape::rest`].
     used: bool,
 }
@@ -33,15 +45,18 @@ impl Tape {
             self.clear_from(tail);
         }
         while self.first < tail {
-            self.symbols.pop_front();
+            self.noted.pop_front();
+            self.kept.pop_front();
             self.changes.pop_front();
             self.first += 1;
         }
         while self.end() < head {
             match ring.load(self.end()) {
                 At::Here(change) => {
-                    self.symbols.push_back(change.id.index() as u32);
-                    self.changes.push_back((change, Kept::default()));
+                    let symbol = change.id.index() as u32;
+                    self.noted.push_back(Noted { seq: change.quote.seq, symbol, is_trade: change.is_trade });
+                    self.kept.push_back(Kept::default());
+                    self.changes.push_back(change);
                 }
                 At::NotYet => return,
                 // Writers have gone round meanwhile: only what comes after that is without holes.
@@ -51,7 +66,8 @@ impl Tape {
     }
 
     fn clear_from(&mut self, first: u64) {
-        self.symbols.clear();
+        self.noted.clear();
+        self.kept.clear();
         self.changes.clear();
         self.first = first;
     }
@@ -63,24 +79,24 @@ impl Tape {
 
     /// The position after the last one that is here.
     pub(crate) fn end(&self) -> u64 {
-        self.first + self.symbols.len() as u64
+        self.first + self.noted.len() as u64
     }
 
-    /// What changed at these positions, which must be here, in order: the place of the symbol, the change, and the events
-    /// that tell it. Only what `concerns` is looked at beyond the first.
+    /// What changed at these positions, which must be here, in order: of what `concerns` says something about, by the place
+    /// of the symbol, that is looked at.
     #[inline]
     pub(crate) fn changes<T>(
         &mut self,
         positions: std::ops::Range<u64>,
         mut concerns: impl FnMut(usize) -> Option<T>,
-        mut look: impl FnMut(u64, T, &Change, &mut Kept) -> std::ops::ControlFlow<()>,
+        mut look: impl FnMut(u64, T, Noted, &Arc<Change>, &mut Kept) -> std::ops::ControlFlow<()>,
     ) {
         let from = (positions.start - self.first) as usize;
         let to = (positions.end - self.first) as usize;
-        for (at, symbol) in (from..to).zip(self.symbols.range(from..to)) {
-            if let Some(concerned) = concerns(*symbol as usize) {
-                let (change, kept) = &mut self.changes[at];
-                if look(self.first + at as u64, concerned, change, kept).is_break() {
+        for (at, noted) in (from..to).zip(self.noted.range(from..to)) {
+            if let Some(concerned) = concerns(noted.symbol as usize) {
+                let (change, kept) = (&self.changes[at], &mut self.kept[at]);
+                if look(self.first + at as u64, concerned, *noted, change, kept).is_break() {
                     return;
                 }
             }
@@ -89,7 +105,7 @@ impl Tape {
 
     /// Gives the memory back when nobody has asked since this was called last.
     pub(crate) fn rest(&mut self) {
-        if !std::mem::take(&mut self.used) && !self.changes.is_empty() {
+        if !std::mem::take(&mut self.used) && !self.noted.is_empty() {
             *self = Tape { first: self.end(), ..Tape::default() };
         }
     }
@@ -104,8 +120,9 @@ mod tests {
 
     fn seqs(tape: &mut Tape) -> Vec<u64> {
         let mut seqs = Vec::new();
-        tape.changes(tape.first()..tape.end(), Some, |_, _, change, _| {
-            seqs.push(change.quote.seq);
+        tape.changes(tape.first()..tape.end(), Some, |_, _, noted, change, _| {
+            assert_eq!(noted.seq, change.quote.seq);
+            seqs.push(noted.seq);
             std::ops::ControlFlow::Continue(())
         });
         seqs
