@@ -22,6 +22,8 @@ pub struct Config {
     /// Streams over plain HTTP/1.1 are written by loops that own their sockets. Otherwise hyper writes them, as it does all
     /// others. Read at the start.
     pub hand_over: bool,
+    /// Many writes of a loop are one system call where the system allows it. Read at the start.
+    pub io_uring: bool,
     /// How long a stream may last, give or take [`MAX_AGE_JITTER`]; `None` for ever. It moves clients to new machines and
     /// makes balancers spread them anew.
     pub max_stream_age: Option<Duration>,
@@ -68,6 +70,7 @@ impl Default for Config {
             drain: Duration::from_secs(5),
             flush_max: Duration::from_millis(50),
             hand_over: true,
+            io_uring: true,
             max_stream_age: None,
             limits: Limits::default(),
             seed: None,

@@ -60,6 +60,7 @@ mod request_body;
 mod ring;
 mod routes;
 mod seats;
+mod sends;
 mod sent;
 mod spacing;
 mod stream;

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::task::waker_ref;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -41,6 +41,22 @@ impl fmt::Debug for Carried {
             Carried::Socket(_) => "Socket",
             Carried::Other(_) => "Other",
         })
+    }
+}
+
+/// A chunk that has been begun, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chunk(usize);
+
+impl Chunk {
+    /// Bytes of its content.
+    pub(crate) fn len(self, out: &[u8]) -> usize {
+        out.len() - self.0 - CHUNK_HEAD
+    }
+
+    /// Gives it up.
+    pub(crate) fn take_back(self, out: &mut Vec<u8>) {
+        out.truncate(self.0);
     }
 }
 
@@ -123,37 +139,50 @@ impl Line {
         self.sent < self.unsent.len()
     }
 
-    /// Begins a chunk in an empty buffer: what is appended to it is the chunk's content.
-    pub(crate) fn begin_chunk(out: &mut Vec<u8>) {
-        out.clear();
-        out.resize(CHUNK_HEAD, 0);
+    /// Begins a chunk: what is appended from now on is its content.
+    pub(crate) fn begin_chunk(out: &mut Vec<u8>) -> Chunk {
+        let at = out.len();
+        out.resize(at + CHUNK_HEAD, 0);
+        Chunk(at)
     }
 
-    /// Whether the chunk has content.
-    pub(crate) fn chunk_len(out: &[u8]) -> usize {
-        out.len() - CHUNK_HEAD
-    }
-
-    /// Writes the chunk, and the end of the body after it when the stream is over.
-    pub(crate) fn write_chunk(&mut self, client: &Arc<Client>, out: &mut Vec<u8>) -> Written {
-        let from = close_chunk(out);
+    /// Ends the chunk, and the body after it when the stream is over. Returns where the bytes to send begin.
+    pub(crate) fn end_chunk(&self, chunk: Chunk, out: &mut Vec<u8>) -> usize {
+        let from = close_chunk(chunk, out);
         if self.over {
             out.extend_from_slice(LAST_CHUNK);
         }
-        if self.is_blocked() {
-            // Only the head of the response ever waits, for the first chunk.
-            self.begun = true;
-            self.unsent.extend_from_slice(&out[from..]);
-            return self.write_unsent(client);
+        from
+    }
+
+    /// The socket that these bytes can be sent to together with others'; `None` when it is not to be had so, and
+    /// [`Line::write`] is to be asked.
+    pub(crate) fn open_socket(&self) -> Option<BorrowedFd<'_>> {
+        match &self.socket {
+            Socket::Tcp(socket) if !self.is_blocked() => Some(socket.as_fd()),
+            _ => None,
         }
-        match self.socket.write(client, &out[from..]) {
-            Ok(sent) if from + sent == out.len() => Written::All,
-            Ok(sent) => {
-                self.unsent.extend_from_slice(&out[from + sent..]);
-                Written::Blocked
-            }
-            Err(_) => Written::Gone,
-        }
+    }
+
+    /// Takes what a send of bytes of this stream came to.
+    pub(crate) fn sent(&mut self, sent: io::Result<usize>, client: &Arc<Client>, bytes: &[u8]) -> Written {
+        use io::ErrorKind::{Interrupted, WouldBlock};
+        let sent = match sent {
+            Ok(sent) if sent == bytes.len() => return Written::All,
+            Ok(sent) => sent,
+            Err(error) if matches!(error.kind(), WouldBlock | Interrupted) => 0,
+            Err(_) => return Written::Gone,
+        };
+        // Tried once more, so that the runtime learns that the socket is full and calls when it has room.
+        self.unsent.extend_from_slice(&bytes[sent..]);
+        self.write_unsent(client)
+    }
+
+    /// Writes these bytes, after the head of the response if that still waits for the first chunk.
+    pub(crate) fn write(&mut self, client: &Arc<Client>, bytes: &[u8]) -> Written {
+        self.begun = true;
+        self.unsent.extend_from_slice(bytes);
+        self.write_unsent(client)
     }
 
     /// Writes what the socket had not taken. `Blocked` with progress and without it is the same; see [`Line::progress`].
@@ -219,24 +248,10 @@ impl Socket {
 
     /// Writes as much as it takes; when that is not all, the client's loop is called once there is room.
     fn write(&mut self, client: &Arc<Client>, bytes: &[u8]) -> io::Result<usize> {
-        let mut sent = 0;
-        if let Socket::Tcp(socket) = self {
-            // Nearly always there is room, which the system knows best: asking the runtime first would cost a walk through its
-            // books for every write.
-            sent = match SockRef::from(&*socket).send(bytes) {
-                Ok(sent) if sent == bytes.len() => return Ok(sent),
-                Ok(sent) => sent,
-                Err(error)
-                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
-                {
-                    0
-                }
-                Err(error) => return Err(error),
-            };
-        }
         let Some(mut io) = self.io() else { return Err(io::ErrorKind::NotConnected.into()) };
         let waker = waker_ref(client);
         let mut cx = Context::from_waker(&waker);
+        let mut sent = 0;
         while sent < bytes.len() {
             match io.as_mut().poll_write(&mut cx, &bytes[sent..]) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
@@ -250,17 +265,17 @@ impl Socket {
 }
 
 /// Puts the size before the chunk's content and the line's end after it. Returns where the chunk begins.
-fn close_chunk(out: &mut Vec<u8>) -> usize {
-    let mut size = out.len() - CHUNK_HEAD;
+fn close_chunk(chunk: Chunk, out: &mut Vec<u8>) -> usize {
+    let mut size = chunk.len(out);
     out.extend_from_slice(b"\r\n");
-    let mut at = CHUNK_HEAD;
+    let mut at = chunk.0 + CHUNK_HEAD;
     at -= 2;
     out[at..at + 2].copy_from_slice(b"\r\n");
     loop {
         at -= 1;
         out[at] = b"0123456789abcdef"[size % 16];
         size /= 16;
-        if size == 0 || at == 0 {
+        if size == 0 || at == chunk.0 {
             return at;
         }
     }
@@ -273,11 +288,11 @@ mod tests {
     #[test]
     fn a_chunk_says_its_size_without_leading_zeros() {
         for (size, begins) in [(1, "1\r\n"), (15, "f\r\n"), (16, "10\r\n"), (70_000, "11170\r\n")] {
-            let mut out = Vec::new();
-            Line::begin_chunk(&mut out);
+            let mut out = b"another's".to_vec();
+            let chunk = Line::begin_chunk(&mut out);
             out.extend(std::iter::repeat_n(b'x', size));
-            assert_eq!(Line::chunk_len(&out), size);
-            let from = close_chunk(&mut out);
+            assert_eq!(chunk.len(&out), size);
+            let from = close_chunk(chunk, &mut out);
             let text = std::str::from_utf8(&out[from..]).unwrap();
             assert_eq!(text, format!("{begins}{}\r\n", "x".repeat(size)));
         }

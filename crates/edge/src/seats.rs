@@ -65,6 +65,10 @@ impl Seats {
         self.seats.get_mut(place as usize)
     }
 
+    pub(crate) fn line(&self, place: u32) -> Option<&Line> {
+        self.seats.get(place as usize)?.line.as_deref()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Seat)> {
         self.seats.iter_mut().enumerate().map(|(place, seat)| (place as u32, seat))
     }

@@ -106,7 +106,7 @@ fn in_force(old: &edge::Config, new: edge::Config) -> edge::Config {
         unsent_bytes: old.limits.unsent_bytes,
         ..new.limits
     };
-    edge::Config { limits, seed: old.seed, hand_over: old.hand_over, ..new }
+    edge::Config { limits, seed: old.seed, hand_over: old.hand_over, io_uring: old.io_uring, ..new }
 }
 
 fn tell(difference: &Difference) -> &'static str {
@@ -135,6 +135,7 @@ fn settings(config: &Config) -> Vec<Setting> {
         max_stream_age,
         flush_max,
         hand_over,
+        io_uring,
         limits,
         seed: _,
     } = edge;
@@ -158,6 +159,7 @@ fn settings(config: &Config) -> Vec<Setting> {
         ("server.writers", writers.to_string(), false),
         ("server.flush_max", time(flush_max), true),
         ("server.hand_over", hand_over.to_string(), false),
+        ("server.io_uring", io_uring.to_string(), false),
         ("server.cors_origins", format!("{:?}", cors.origins()), true),
         ("server.cors_credentials", cors.credentials().to_string(), true),
         ("admin.listen", admin_listen.to_string(), false),

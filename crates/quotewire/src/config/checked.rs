@@ -107,6 +107,7 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
         max_stream_age,
         flush_max,
         hand_over: raw.server.hand_over.unwrap_or(defaults.hand_over),
+        io_uring: raw.server.io_uring.unwrap_or(defaults.io_uring),
         limits: edge::Limits {
             connections: count(raw.limits.connections, limits.connections, 1..1_000_000)?,
             streams: count(raw.limits.streams, limits.streams, 1..1_000_000)?,

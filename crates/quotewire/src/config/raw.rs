@@ -22,6 +22,7 @@ pub(super) struct Server {
     pub(super) writers: Option<Spanned<usize>>,
     pub(super) flush_max: Option<Spanned<String>>,
     pub(super) hand_over: Option<bool>,
+    pub(super) io_uring: Option<bool>,
     pub(super) cors_origins: Option<Spanned<Vec<String>>>,
     pub(super) cors_credentials: Option<bool>,
 }
