@@ -52,7 +52,7 @@ pub(crate) fn change(core: &Arc<Core>, id: &str, body: &[u8]) -> Response {
     };
     let now = core.clock.monotonic();
     let rejected = change_symbols(core, &mut outbox, &change);
-    let before = std::mem::replace(&mut outbox.asked.settings, settings);
+    let before = outbox.asked.set(settings);
     let (fields, mode) = (outbox.asked.settings.fields, outbox.asked.settings.mode);
     if fields != before.fields {
         outbox.tell_all_anew();
@@ -60,7 +60,7 @@ pub(crate) fn change(core: &Arc<Core>, id: &str, body: &[u8]) -> Response {
     if mode != before.mode {
         change_mode(core, &mut outbox, before.mode, now);
     }
-    let settings = outbox.asked.settings.clone();
+    let settings = Arc::clone(&outbox.asked.settings);
     outbox.pace.set(&settings);
     outbox.place_settings(&core.table);
     core.resubscribe(&live.client, &mut outbox);
@@ -73,17 +73,14 @@ pub(crate) fn change(core: &Arc<Core>, id: &str, body: &[u8]) -> Response {
 fn change_symbols(core: &Core, outbox: &mut Outbox, change: &Change) -> Vec<Rejected> {
     let table = &core.table;
     if !change.remove.is_empty() || !change.remove_patterns.is_empty() {
-        for symbol in &change.remove {
-            outbox.asked.awaited.remove(symbol);
-        }
+        outbox.asked.forget(&change.remove_patterns, &change.remove);
         let gone: HashSet<_> = change.remove.iter().filter_map(|s| table.find(s.as_str())).collect();
-        outbox.asked.patterns.retain(|pattern| !change.remove_patterns.contains(pattern));
         let matched = |name: &str| change.remove_patterns.iter().any(|pattern| pattern.matches(name));
         outbox.retain(|id| !gone.contains(&id) && !matched(table.symbol(id).as_str()));
     }
     let mut added: Vec<Pattern> =
-        change.add_patterns.iter().filter(|new| !outbox.asked.patterns.contains(new)).cloned().collect();
-    let room = Pattern::MOST.saturating_sub(outbox.asked.patterns.len());
+        change.add_patterns.iter().filter(|new| !outbox.asked.patterns().contains(new)).cloned().collect();
+    let room = Pattern::MOST.saturating_sub(outbox.asked.patterns().len());
     let mut rejected: Vec<Rejected> = change.rejected.clone();
     for over in added.drain(room.min(added.len())..) {
         rejected.push((over.as_str().to_owned(), SymbolReason::LimitReached));
@@ -99,9 +96,7 @@ fn change_symbols(core: &Core, outbox: &mut Outbox, change: &Change) -> Vec<Reje
     for id in resolved.ids {
         outbox.add(id, &core.hub.signal.ring);
     }
-    outbox.asked.patterns.extend(added);
-    let room = most.saturating_sub(outbox.asked.awaited.len());
-    outbox.asked.awaited.extend(resolved.unknown.into_iter().take(room));
+    outbox.asked.await_symbols(added, resolved.unknown);
     rejected.extend(resolved.rejected);
     rejected
 }

@@ -15,7 +15,7 @@ pub(crate) struct Desk {
     pub(crate) tape: Tape,
     pub(crate) places: Places,
     /// Room for a round that is told in one go.
-    pub(crate) owed: Owed,
+    pub(crate) owed: Option<Box<Owed>>,
     pub(crate) tally: Tally,
     /// Room for an id, and for the event that follows it.
     pub(crate) id: Vec<u8>,

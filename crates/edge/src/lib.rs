@@ -108,7 +108,7 @@ use crate::home::{Home, Letter};
 use crate::hub::Hub;
 use crate::live::LiveStreams;
 use crate::metrics::Metrics;
-use crate::outbox::Outbox;
+use crate::outbox::{Changes, Outbox};
 use crate::signal::{LOOPS_MAX, Signal};
 use crate::subscription::feeds_behind;
 use crate::writer_loop::WriterLoop;
@@ -178,7 +178,7 @@ impl Core {
     /// Tells a stream's loop what it is subscribed to now. To be called under the lock of its outbox.
     pub(crate) fn resubscribe(&self, client: &Client, outbox: &mut Outbox) {
         outbox.set_feeds(feeds_behind(&self.table, &outbox.symbols));
-        let (left, joined) = outbox.take_changes();
+        let Changes { left, joined } = outbox.take_changes();
         client.home.post(Letter::Change {
             place: client.place,
             left: left.into(),

@@ -86,16 +86,13 @@ pub(crate) struct Outbox {
     pub(crate) pace: Pace,
     pub(crate) symbols: Vec<SymbolId>,
     pub(crate) sent: Vec<Sent>,
-    pub(crate) feeds: Vec<FeedId>,
-    feeds_sent: Vec<u64>,
+    /// Those behind the symbols, with the sequences of their states as last told.
+    feeds: Vec<(FeedId, u64)>,
     /// Symbols of the table below this place have been held against the patterns.
     pub(crate) seen: usize,
-    /// In order of `at`.
-    rated: Vec<Rated>,
-    /// The focused symbols that are subscribed to.
-    focus: Vec<usize>,
-    /// The round under way; `next` is the first that is not told yet. Its memory is the desk's when there is none.
-    round: Owed,
+    named: Option<Box<Named>>,
+    /// The round under way; `next` is the first that is not told yet. At rest there is none: its memory is the desk's.
+    round: Option<Box<Owed>>,
     next: usize,
     /// The highest id that leaves untold what is not in the round because it is held back.
     held_back: u64,
@@ -111,9 +108,23 @@ pub(crate) struct Outbox {
     due: Option<Duration>,
     pub(crate) follow: Option<Box<Follow>>,
     told: u64,
-    /// Symbols that its loop is to be told of: subscribed to since it was told last, and subscribed to no more.
-    joined: Vec<SymbolId>,
-    left: Vec<SymbolId>,
+    changes: Option<Box<Changes>>,
+}
+
+/// Subscribed symbols that the settings name.
+#[derive(Debug, Default)]
+struct Named {
+    /// In order of `at`.
+    rated: Vec<Rated>,
+    /// The focused ones.
+    focus: Vec<usize>,
+}
+
+/// Symbols that its loop is to be told of: subscribed to since it was told last, and subscribed to no more.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) joined: Vec<SymbolId>,
+    pub(crate) left: Vec<SymbolId>,
 }
 
 impl Outbox {
@@ -152,18 +163,15 @@ impl Outbox {
             Start::Resume(seq) => (seq, true),
             Start::Snapshots | Start::Deltas => (0, false),
         };
-        let feeds_sent = feeds.iter().map(|&(_, told)| if resumed { seq } else { told }).collect();
         let mut outbox = Outbox {
             pace: Pace::new(&asked.settings, now),
             asked,
             symbols,
             sent,
-            feeds: feeds.iter().map(|&(id, _)| id).collect(),
-            feeds_sent,
+            feeds: feeds.iter().map(|&(id, told)| (id, if resumed { seq } else { told })).collect(),
             seen,
-            rated: Vec::new(),
-            focus: Vec::new(),
-            round: Owed::default(),
+            named: None,
+            round: None,
             next: 0,
             held_back: u64::MAX,
             cut: 0,
@@ -174,8 +182,7 @@ impl Outbox {
             due: None,
             follow: None,
             told: 0,
-            joined: Vec::new(),
-            left: Vec::new(),
+            changes: None,
         };
         outbox.place_settings(table);
         outbox
@@ -184,8 +191,7 @@ impl Outbox {
     /// Works out which places the settings that name symbols speak of. To be called after either has changed.
     pub(crate) fn place_settings(&mut self, table: &Table) {
         let settings = &self.asked.settings;
-        self.rated.clear();
-        self.focus.clear();
+        self.named = None;
         if settings.symbol_rates.is_empty() && settings.priority.is_empty() {
             return;
         }
@@ -193,21 +199,29 @@ impl Outbox {
         let rates: HashMap<&Symbol, &Rate> =
             settings.symbol_rates.iter().map(|(s, rate)| (s, rate)).collect();
         let focus: HashSet<&Symbol> = settings.priority.iter().collect();
+        let named = self.named.insert(Box::default());
         for (at, &id) in self.symbols.iter().enumerate() {
             let symbol = table.symbol(id);
             if let Some(rate) = rates.get(symbol) {
-                self.rated.push(Rated { at, window: rate.window(), due: Duration::ZERO });
+                named.rated.push(Rated { at, window: rate.window(), due: Duration::ZERO });
             }
             if focus.contains(symbol) {
-                self.focus.push(at);
+                named.focus.push(at);
             }
         }
+    }
+
+    /// The rate that was asked for that symbol alone.
+    fn rate_of(&mut self, at: usize) -> Option<&mut Rated> {
+        let rated = &mut self.named.as_mut()?.rated;
+        let place = rated.binary_search_by_key(&at, |rate| rate.at).ok()?;
+        rated.get_mut(place)
     }
 
     /// Subscribes to another symbol, which begins with a snapshot.
     pub(crate) fn add(&mut self, id: SymbolId, ring: &Ring) {
         self.end_round();
-        self.joined.push(id);
+        self.changes.get_or_insert_default().joined.push(id);
         self.symbols.push(id);
         self.sent.push(Sent::NOTHING);
         if let Some(follow) = &mut self.follow {
@@ -219,7 +233,8 @@ impl Outbox {
     pub(crate) fn retain(&mut self, keep: impl Fn(SymbolId) -> bool) {
         self.end_round();
         let kept: Vec<bool> = self.symbols.iter().map(|&id| keep(id)).collect();
-        self.left.extend(self.symbols.iter().zip(&kept).filter(|(_, kept)| !**kept).map(|(&id, _)| id));
+        let left = self.symbols.iter().zip(&kept).filter(|(_, kept)| !**kept).map(|(&id, _)| id);
+        self.changes.get_or_insert_default().left.extend(left);
         let mut places = kept.iter();
         self.symbols.retain(|_| *places.next().unwrap_or(&true));
         let mut places = kept.iter();
@@ -230,18 +245,15 @@ impl Outbox {
     }
 
     /// Which symbols have been left and which have joined since this was asked last.
-    pub(crate) fn take_changes(&mut self) -> (Vec<SymbolId>, Vec<SymbolId>) {
-        (std::mem::take(&mut self.left), std::mem::take(&mut self.joined))
+    pub(crate) fn take_changes(&mut self) -> Changes {
+        self.changes.take().map(|changes| *changes).unwrap_or_default()
     }
 
     /// Takes the feeds behind the symbols anew; those that are new here are told once.
     pub(crate) fn set_feeds(&mut self, feeds: Vec<FeedId>) {
         self.end_round();
-        let sent_of = |feed: &FeedId| {
-            self.feeds.iter().position(|known| known == feed).map_or(0, |at| self.feeds_sent[at])
-        };
-        self.feeds_sent = feeds.iter().map(sent_of).collect();
-        self.feeds = feeds;
+        let sent_of = |feed| self.feeds.iter().find(|(known, _)| *known == feed).map_or(0, |&(_, sent)| sent);
+        self.feeds = feeds.into_iter().map(|feed| (feed, sent_of(feed))).collect();
     }
 
     /// The next event of every symbol is a snapshot: the client lacks what it did not choose before.
@@ -265,8 +277,7 @@ impl Outbox {
         for id in (self.seen..len).filter_map(|index| table.id(index)) {
             let symbol = table.symbol(id);
             let room = self.symbols.len() < self.asked.symbols_max;
-            let matches = self.asked.awaited.remove(symbol)
-                || self.asked.patterns.iter().any(|p| p.matches(symbol.as_str()));
+            let matches = self.asked.takes(symbol);
             if room && matches && !known.contains(&id) {
                 self.add(id, ring);
             }
@@ -282,16 +293,16 @@ impl Outbox {
     pub(crate) fn memory(&self) -> usize {
         self.symbols.capacity() * size_of::<SymbolId>()
             + self.sent.capacity() * size_of::<Sent>()
-            + self.feeds.capacity() * size_of::<FeedId>()
-            + self.feeds_sent.capacity() * size_of::<u64>()
-            + self.round.owed.capacity() * size_of::<(u64, Subject)>()
-            + self.round.hold.capacity() * size_of::<u64>()
+            + self.feeds.capacity() * size_of::<(FeedId, u64)>()
+            + self.round.as_ref().map_or(0, |round| {
+                round.owed.capacity() * size_of::<(u64, Subject)>() + round.hold.capacity() * size_of::<u64>()
+            })
             + self.follow.as_ref().map_or(0, |follow| follow.memory())
     }
 
     /// Whether a round is under way.
     pub(crate) fn in_round(&self) -> bool {
-        self.next < self.round.owed.len()
+        self.round.as_ref().is_some_and(|round| self.next < round.owed.len())
     }
 
     /// Whether the round holds nothing but changes of status.
@@ -316,16 +327,19 @@ impl Outbox {
 
     /// Every change at or below it has been told.
     pub(crate) fn told_up_to(&self) -> u64 {
-        self.cut.min(self.held_back).min(self.round.hold.get(self.next).copied().unwrap_or(u64::MAX))
+        let untold = self.round.as_ref().and_then(|round| round.hold.get(self.next));
+        self.cut.min(self.held_back).min(untold.copied().unwrap_or(u64::MAX))
     }
 
     /// Gives the round up. What it leaves untold is found by the next look.
     pub(crate) fn end_round(&mut self) {
-        if let Some(&untold) = self.round.hold.get(self.next) {
-            self.held_back = self.held_back.min(untold);
+        if let Some(round) = &mut self.round {
+            if let Some(&untold) = round.hold.get(self.next) {
+                self.held_back = self.held_back.min(untold);
+            }
+            round.owed.clear();
+            round.hold.clear();
         }
-        self.round.owed.clear();
-        self.round.hold.clear();
         self.next = 0;
         self.looked = false;
     }
@@ -333,7 +347,7 @@ impl Outbox {
     /// All symbols have been held against the table after this cut was taken, and what is above `held_back` of them only the
     /// ring may tell: the round that begins next need not look at them again. Where symbols have rates it must.
     pub(crate) fn has_looked(&mut self, cut: u64, held_back: u64) {
-        self.looked = self.rated.is_empty();
+        self.looked = self.named.as_ref().is_none_or(|named| named.rated.is_empty());
         if self.looked {
             (self.cut, self.held_back, self.due) = (cut, held_back, None);
         }
@@ -344,28 +358,28 @@ impl Outbox {
     pub(crate) fn begin(&mut self, desk: &mut Desk, table: &Table, look: Look, now: Duration) -> bool {
         let looked = self.looked;
         self.end_round();
-        let borrows = self.round.owed.capacity() == 0;
-        if borrows {
-            std::mem::swap(&mut self.round, &mut desk.owed);
-        }
+        let mut round = self.round.take().or_else(|| desk.owed.take()).unwrap_or_default();
         self.urgent = look == Look::Statuses;
         if !looked {
-            self.look_at_symbols(table, look, now);
+            self.look_at_symbols(table, look, now, &mut round.owed);
         }
-        self.look_at_feeds(table);
-        self.put_in_order();
-        if borrows && !self.in_round() {
-            std::mem::swap(&mut self.round, &mut desk.owed);
+        self.look_at_feeds(table, &mut round.owed);
+        let begun = !round.owed.is_empty();
+        if begun {
+            self.put_in_order(&mut round);
+            self.round = Some(round);
+        } else {
+            desk.owed = Some(round);
         }
-        self.in_round()
+        begun
     }
 
-    fn look_at_symbols(&mut self, table: &Table, look: Look, now: Duration) {
+    fn look_at_symbols(&mut self, table: &Table, look: Look, now: Duration, owed: &mut Vec<(u64, Subject)>) {
         self.cut = table.safe_cut();
         self.held_back = u64::MAX;
         self.due = None;
         let mode = self.asked.settings.mode;
-        let mut rated = self.rated.iter().peekable();
+        let mut rated = self.named.as_ref().map_or(&[][..], |named| &named.rated).iter().peekable();
         for (at, (&id, sent)) in self.symbols.iter().zip(&self.sent).enumerate() {
             let rate = rated.next_if(|rate| rate.at == at);
             let changed = table.changed_seq(id);
@@ -375,7 +389,7 @@ impl Outbox {
             let later = rate.filter(|rate| now < rate.due);
             let free = look == Look::All && later.is_none() && (sent.is_whole() || mode == Mode::Latest);
             if free || self.may_go_now(table, id, sent, mode, look, later.is_some()) {
-                self.round.owed.push((changed, Subject::Symbol(at)));
+                owed.push((changed, Subject::Symbol(at)));
                 continue;
             }
             self.held_back = self.held_back.min(changed.saturating_sub(1));
@@ -385,30 +399,27 @@ impl Outbox {
         }
     }
 
-    fn look_at_feeds(&mut self, table: &Table) {
+    fn look_at_feeds(&self, table: &Table, owed: &mut Vec<(u64, Subject)>) {
         if self.asked.style.tells_feeds() {
-            for (at, (&id, &sent)) in self.feeds.iter().zip(&self.feeds_sent).enumerate() {
+            for (at, &(id, sent)) in self.feeds.iter().enumerate() {
                 let changed = table.feed_changed_seq(id);
                 if changed > sent {
-                    self.round.owed.push((changed, Subject::Feed(at)));
+                    owed.push((changed, Subject::Feed(at)));
                 }
             }
         }
     }
 
-    fn put_in_order(&mut self) {
-        if self.round.owed.is_empty() {
-            return;
-        }
-        if self.focus.is_empty() {
-            self.round.owed.sort_unstable_by_key(|&(changed, _)| changed);
+    fn put_in_order(&self, round: &mut Owed) {
+        let Owed { owed, hold } = round;
+        let focus = self.named.as_ref().map_or(&[][..], |named| &named.focus);
+        if focus.is_empty() {
+            owed.sort_unstable_by_key(|&(changed, _)| changed);
         } else {
-            let focus = &self.focus;
             let waits = |subject| matches!(subject, Subject::Symbol(at) if focus.binary_search(&at).is_err());
-            self.round.owed.sort_unstable_by_key(|&(changed, subject)| (waits(subject), changed));
+            owed.sort_unstable_by_key(|&(changed, subject)| (waits(subject), changed));
         }
         let mut lowest = u64::MAX;
-        let Owed { owed, hold } = &mut self.round;
         hold.extend(owed.iter().rev().map(|&(changed, _)| {
             lowest = lowest.min(changed.saturating_sub(1));
             lowest
@@ -464,14 +475,17 @@ impl Outbox {
             self.tell_focus(desk, table, half, moment, out, &mut told);
         }
         while out.len() < most && !self.is_done() {
-            let Some(&(_, subject)) = self.round.owed.get(self.next) else { break };
+            let Some(&(_, subject)) = self.round.as_ref().and_then(|round| round.owed.get(self.next)) else {
+                break;
+            };
             self.next += 1;
             match subject {
                 Subject::Symbol(at) => self.tell_symbol(at, desk, table, moment, out, &mut told),
                 Subject::Feed(at) => {
                     let id = self.id(table.epoch());
-                    let state = table.feed(self.feeds[at]);
-                    self.feeds_sent[at] = state.seq;
+                    let (feed, sent) = &mut self.feeds[at];
+                    let state = table.feed(*feed);
+                    *sent = state.seq;
                     let style = self.asked.style;
                     encode::id_line(out, style, id);
                     encode::feed_status(
@@ -490,8 +504,7 @@ impl Outbox {
         if !self.in_round() {
             // A stream at rest keeps no memory of a round.
             self.end_round();
-            std::mem::swap(&mut self.round, &mut desk.owed);
-            self.round = Owed::default();
+            desk.owed = self.round.take();
         }
         told
     }
@@ -506,10 +519,9 @@ impl Outbox {
         out: &mut Vec<u8>,
         told: &mut Told,
     ) {
-        for place in 0..self.focus.len() {
-            let at = self.focus[place];
-            let rate = self.rated.binary_search_by_key(&at, |rate| rate.at).map(|place| &self.rated[place]);
-            let later = rate.is_ok_and(|rate| moment.now < rate.due);
+        for place in 0.. {
+            let Some(&at) = self.named.as_ref().and_then(|named| named.focus.get(place)) else { return };
+            let later = self.rate_of(at).is_some_and(|rate| moment.now < rate.due);
             if out.len() >= most || self.is_done() || later {
                 continue;
             }
@@ -535,7 +547,8 @@ impl Outbox {
             table.read_into(symbol, &mut quote);
             if !quote.changed_since(sent.seq()).intersection(TRADE).is_empty() {
                 // A trade has come since the look: the ring tells it, and what changed with it.
-                let looked_at = self.round.owed.get(self.next - 1).map_or(0, |&(changed, _)| changed);
+                let told = self.round.as_ref().and_then(|round| round.owed.get(self.next - 1));
+                let looked_at = told.map_or(0, |&(changed, _)| changed);
                 self.held_back = self.held_back.min(looked_at.saturating_sub(1));
                 return;
             }
@@ -565,13 +578,9 @@ impl Outbox {
                 return;
             }
         }
-        if let Ok(place) = self.rated.binary_search_by_key(&at, |rate| rate.at) {
-            let rate = &mut self.rated[place];
-            rate.due = if self.asked.settings.align {
-                moment.boundary(rate.window)
-            } else {
-                moment.now + rate.window
-            };
+        let align = self.asked.settings.align;
+        if let Some(rate) = self.rate_of(at) {
+            rate.due = if align { moment.boundary(rate.window) } else { moment.now + rate.window };
         }
     }
 

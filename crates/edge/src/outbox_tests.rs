@@ -17,14 +17,7 @@ fn market(symbols: usize) -> (std::sync::Arc<Table>, Vec<SymbolId>) {
 }
 
 fn asked(settings: Settings) -> Asked {
-    Asked {
-        settings,
-        style: Style::default(),
-        patterns: Vec::new(),
-        awaited: HashSet::new(),
-        symbols_max: SYMBOLS,
-        limit: None,
-    }
+    Asked::new(settings, Style::default(), SYMBOLS, None)
 }
 
 fn opened(table: &Table, ids: &[SymbolId], settings: Settings, start: Start) -> Outbox {
@@ -181,7 +174,7 @@ fn promise_10_a_rate_holds_prices_back_and_never_a_status() {
 fn a_limit_ends_in_the_middle_of_a_round() {
     let (table, ids) = market(10);
     let mut desk = Desk::default();
-    let wanted = Asked { limit: Some(3), ..asked(Settings::default()) };
+    let wanted = Asked::new(Settings::default(), Style::default(), SYMBOLS, Some(3));
     let mut outbox = Outbox::new(wanted, ids, &[], 10, &table, Start::Snapshots, Duration::ZERO);
     outbox.begin(&mut desk, &table, Look::All, Duration::ZERO);
     let (_, events, _) = tell(&mut outbox, &table, &mut desk, BUFFER, at(0));
@@ -193,11 +186,8 @@ fn a_symbol_that_appears_later_joins_by_its_pattern() {
     let table = Table::new(table::Config { symbols: 20, ..table::Config::default() });
     let intern = |name: &str| table.intern(&Symbol::parse(name).unwrap()).unwrap();
     let first = intern("V:A");
-    let wanted = Asked {
-        patterns: vec![Pattern::parse("v:*").unwrap()],
-        symbols_max: 2,
-        ..asked(Settings::default())
-    };
+    let mut wanted = Asked::new(Settings::default(), Style::default(), 2, None);
+    wanted.await_symbols(Pattern::parse("v:*"), []);
     let mut outbox = Outbox::new(wanted, vec![first], &[], 1, &table, Start::Deltas, Duration::ZERO);
     let ring = Ring::new(4, 20);
     assert!(!outbox.grow(&table, &ring), "nothing new");

@@ -36,9 +36,13 @@ impl Moment {
     }
 }
 
-/// The gate before a stream's quotes. Times are monotonic.
+/// The gate before a stream's quotes, where it has one: most streams ask for neither a rate nor a bandwidth. Times are
+/// monotonic.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Pace(Option<Box<Gate>>);
+
+#[derive(Debug, Default)]
+struct Gate {
     /// Least time between two looks at what is owed.
     window: Option<Duration>,
     /// Windows begin at whole multiples of their length on the wall clock.
@@ -54,21 +58,79 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(settings: &Settings, now: Duration) -> Pace {
-        let mut pace = Pace {
-            window: None,
-            align: false,
-            budget: None,
-            filled_at: now,
-            closed_until: None,
-            // What a stream begins with leaves at once.
-            on_boundary: true,
-        };
+        let mut pace = Pace(None);
         pace.set(settings);
+        if let Some(gate) = &mut pace.0 {
+            // What a stream begins with leaves at once.
+            (gate.filled_at, gate.on_boundary) = (now, true);
+        }
         pace
     }
 
     /// Takes other settings; what was spent stays spent.
     pub(crate) fn set(&mut self, settings: &Settings) {
+        if settings.max_rate.is_none() && settings.max_kbps.is_none() {
+            self.0 = None;
+        } else {
+            self.0.get_or_insert_default().set(settings);
+        }
+    }
+
+    /// Whether the stream may begin to tell what is owed; if not, when to ask again.
+    pub(crate) fn may_begin(&mut self, moment: Moment) -> Result<(), Duration> {
+        self.0.as_mut().map_or(Ok(()), |gate| gate.may_begin(moment))
+    }
+
+    /// Whether a round that was begun may go on; if not, when to ask again. Only bandwidth holds one up.
+    pub(crate) fn may_go_on(&mut self, now: Duration) -> Result<(), Duration> {
+        self.0.as_mut().map_or(Ok(()), |gate| gate.may_go_on(now))
+    }
+
+    /// Whether a rate or a bandwidth is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether a bandwidth is kept.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.0.as_ref().is_some_and(|gate| gate.budget.is_some())
+    }
+
+    /// Most bytes to send now.
+    pub(crate) fn allowance(&self, most: usize) -> usize {
+        self.0.as_ref().map_or(most, |gate| gate.allowance(most))
+    }
+
+    /// The stream has begun to tell what was owed.
+    pub(crate) fn begun(&mut self, now: Duration) {
+        if let Some(gate) = &mut self.0 {
+            gate.begun(now);
+        }
+    }
+
+    /// Nothing was owed: the next change waits for a boundary again.
+    pub(crate) fn had_nothing_to_say(&mut self) {
+        if let Some(gate) = &mut self.0 {
+            gate.on_boundary = false;
+        }
+    }
+
+    /// Bytes were sent.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        if let Some(gate) = &mut self.0 {
+            gate.sent(bytes);
+        }
+    }
+
+    /// Closed until then, as far as the rate says.
+    pub(crate) fn closed_until(&self) -> Option<Duration> {
+        self.0.as_ref().and_then(|gate| gate.closed_until)
+    }
+}
+
+impl Gate {
+    /// Takes other settings; what was spent stays spent.
+    fn set(&mut self, settings: &Settings) {
         self.window = settings.max_rate.map(|rate| rate.window());
         self.align = settings.align && self.window.is_some();
         self.budget = settings.max_kbps.map(|kbps| {
@@ -79,8 +141,7 @@ impl Pace {
         self.closed_until = None;
     }
 
-    /// Whether the stream may begin to tell what is owed; if not, when to ask again.
-    pub(crate) fn may_begin(&mut self, moment: Moment) -> Result<(), Duration> {
+    fn may_begin(&mut self, moment: Moment) -> Result<(), Duration> {
         let now = moment.now;
         self.may_go_on(now)?;
         if let Some(until) = self.closed_until {
@@ -96,8 +157,7 @@ impl Pace {
         Err(until)
     }
 
-    /// Whether a round that was begun may go on; if not, when to ask again. Only bandwidth holds one up.
-    pub(crate) fn may_go_on(&mut self, now: Duration) -> Result<(), Duration> {
+    fn may_go_on(&mut self, now: Duration) -> Result<(), Duration> {
         let Some((rate, saved)) = &mut self.budget else { return Ok(()) };
         *saved = (*saved + *rate * now.saturating_sub(self.filled_at).as_secs_f64()).min(burst(*rate));
         self.filled_at = now;
@@ -109,43 +169,20 @@ impl Pace {
         Err(now + Duration::from_secs_f64(wait))
     }
 
-    /// Whether a rate or a bandwidth is kept.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.window.is_some() || self.budget.is_some()
-    }
-
-    /// Whether a bandwidth is kept.
-    pub(crate) fn is_narrow(&self) -> bool {
-        self.budget.is_some()
-    }
-
-    /// Most bytes to send now.
-    pub(crate) fn allowance(&self, most: usize) -> usize {
+    fn allowance(&self, most: usize) -> usize {
         // At least one event goes whenever anything may.
         self.budget.map_or(most, |(_, saved)| most.min((saved as usize).max(1)))
     }
 
-    /// The stream has begun to tell what was owed.
-    pub(crate) fn begun(&mut self, now: Duration) {
+    fn begun(&mut self, now: Duration) {
         self.on_boundary = false;
         self.closed_until = self.window.filter(|_| !self.align).map(|window| now + window);
     }
 
-    /// Nothing was owed: the next change waits for a boundary again.
-    pub(crate) fn had_nothing_to_say(&mut self) {
-        self.on_boundary = false;
-    }
-
-    /// Bytes were sent.
-    pub(crate) fn sent(&mut self, bytes: usize) {
+    fn sent(&mut self, bytes: usize) {
         if let Some((_, saved)) = &mut self.budget {
             *saved -= bytes as f64;
         }
-    }
-
-    /// Closed until then, as far as the rate says.
-    pub(crate) fn closed_until(&self) -> Option<Duration> {
-        self.closed_until
     }
 }
 

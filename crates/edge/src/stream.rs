@@ -28,7 +28,7 @@ pub(crate) struct Stream {
     core: Arc<Core>,
     pub(crate) live: Arc<Live>,
     /// `retry`, `hello`, and `reset` if there is one.
-    head: Option<Bytes>,
+    head: Option<Box<[u8]>>,
     /// When it ends by itself, in monotonic time, and why.
     ends: Option<(Duration, EndReason)>,
     /// Symbols that were counted for this stream.
@@ -76,7 +76,7 @@ impl Stream {
     pub(crate) fn open(
         core: Arc<Core>,
         live: Arc<Live>,
-        head: Bytes,
+        head: Box<[u8]>,
         ends: Option<(Duration, EndReason)>,
     ) -> Stream {
         core.streams.add(&live);
@@ -96,7 +96,7 @@ impl Stream {
         size_of::<Stream>()
             + size_of::<Live>()
             + size_of::<Client>()
-            + self.head.as_ref().map_or(0, Bytes::len)
+            + self.head.as_ref().map_or(0, |head| head.len())
             + self.live.outbox.lock().memory()
     }
 

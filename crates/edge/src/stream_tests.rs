@@ -302,14 +302,7 @@ fn market(symbols: usize) -> (Arc<Table>, Vec<SymbolId>) {
     (table, ids)
 }
 fn asked(mode: Mode) -> Asked {
-    Asked {
-        settings: Settings { mode, ..Settings::default() },
-        style: Style::default(),
-        patterns: Vec::new(),
-        awaited: std::collections::HashSet::new(),
-        symbols_max: 1000,
-        limit: None,
-    }
+    Asked::new(Settings { mode, ..Settings::default() }, Style::default(), 1_000, None)
 }
 fn events(bytes: &[u8]) -> Vec<Event> {
     let mut raw = Vec::new();
@@ -749,7 +742,7 @@ fn a_turn_that_leaves_nothing_to_tell_does_not_end_the_look() {
         let mut desk = Desk::default();
         let mut writer = table.writer().unwrap();
         let mut wanted = asked(Mode::Every);
-        wanted.settings.max_rate = rate;
+        wanted.set(Settings { max_rate: rate, ..Settings::clone(&wanted.settings) });
         let mut outbox = Outbox::new(wanted, vec![ids[0]], &[], 2, &table, Start::Deltas, Duration::ZERO);
         outbox.follow_mode(&ring, &table, None);
         bid(&mut writer, &table, &ring, ids[0], 1);

@@ -134,14 +134,8 @@ fn open(core: &Arc<Core>, asked: &Asked, mut request: StreamRequest, style: Styl
     let feeds: Vec<(table::FeedId, FeedState)> =
         feeds_behind(table, &resolved.ids).into_iter().map(|id| (id, table.feed(id))).collect();
     let feeds_told: Vec<_> = feeds.iter().map(|(id, state)| (*id, state.seq)).collect();
-    let wanted = asked::Asked {
-        settings: request.settings,
-        style,
-        patterns: request.patterns,
-        awaited: resolved.unknown.into_iter().collect(),
-        symbols_max,
-        limit: request.limit,
-    };
+    let mut wanted = asked::Asked::new(request.settings, style, symbols_max, request.limit);
+    wanted.await_symbols(request.patterns, resolved.unknown);
     let mut outbox = Outbox::new(wanted, resolved.ids, &feeds_told, resolved.seen, table, start, now);
     if follows {
         outbox.follow_mode(
@@ -231,7 +225,7 @@ pub(crate) fn effective<'a>(core: &Core, live: &Live, outbox: &'a Outbox) -> Eff
         limit: outbox.asked.limit,
         duration_ms: live.opened.duration_ms,
         max_age_ms: live.opened.max_age_ms,
-        patterns: &outbox.asked.patterns,
+        patterns: outbox.asked.patterns(),
     }
 }
 
