@@ -44,27 +44,45 @@ impl Load {
         keys: Keys,
         request: impl Fn(&[u32]) -> String,
     ) -> io::Result<Load> {
-        let load = Load { reader: Reader::start(keys, GROUPS)?, clients: wanted.len() as u64 };
+        let mut load = Load::empty(keys)?;
+        load.join(address, wanted, symbols, request)?;
+        Ok(load)
+    }
+
+    /// Nobody yet.
+    pub(crate) fn empty(keys: Keys) -> io::Result<Load> {
+        Ok(Load { reader: Reader::start(keys, GROUPS)?, clients: 0 })
+    }
+
+    /// Connects more clients and waits until all have been answered with status 200.
+    pub(crate) fn join(
+        &mut self,
+        address: SocketAddr,
+        wanted: &[Wanted],
+        symbols: u32,
+        request: impl Fn(&[u32]) -> String,
+    ) -> io::Result<()> {
+        self.clients += wanted.len() as u64;
         for one in wanted {
             let stream = dial(address)?;
             let target = request(&one.symbols);
             let head = format!("GET {target} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n");
             (&stream).write_all(head.as_bytes())?;
             let client = Client::new(stream, one.symbols.clone(), symbols, one.group)?;
-            load.reader.send(Wish::Add(Box::new(client)))?;
+            self.reader.send(Wish::Add(Box::new(client)))?;
         }
-        let seen = &load.reader.seen;
+        let seen = &self.reader.seen;
         let all = clock::poll(Duration::from_secs(60), || {
             let ended = seen.ended.load(Ordering::Relaxed) > 0;
-            (ended || seen.begun.load(Ordering::Relaxed) == load.clients).then_some(ended)
+            (ended || seen.begun.load(Ordering::Relaxed) == self.clients).then_some(ended)
         });
         match all {
-            Some(false) => Ok(load),
+            Some(false) => Ok(()),
             Some(true) => Err(io::Error::other("the server ended or refused a client at once")),
             None => Err(io::Error::other(format!(
                 "only {} of {} clients were answered within a minute",
                 seen.begun.load(Ordering::Relaxed),
-                load.clients
+                self.clients
             ))),
         }
     }

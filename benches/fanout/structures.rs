@@ -3,6 +3,9 @@
 //! Estimate: of a subscription the stream keeps 14 bytes and its loop about 2, so that 10,000 clients with 500 each take
 //! 76 MiB. Two servers with as many clients and symbols differ in nothing but the number of subscriptions, and two with as
 //! many clients in nothing but the symbols; what each costs follows without a word of the server.
+//!
+//! Clients come some at a time, and those before them have been told everything: what a server needs for a moment while
+//! thousands are answered at once is measured too, by one case that has all come at once.
 
 use std::io;
 use std::time::Duration;
@@ -30,6 +33,9 @@ pub(crate) const COLUMNS: &[&str] = &[
     "server cores",
 ];
 
+/// So many clients connect at a time, where it does not matter.
+const AT_ONCE: usize = 100;
+
 /// How a client asks for its symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asks {
@@ -37,6 +43,16 @@ enum Asks {
     List,
     /// By patterns of 26 symbols each.
     Patterns,
+}
+
+impl Asks {
+    /// Symbols that are told for each that is asked for.
+    fn stands_for(self) -> u64 {
+        match self {
+            Asks::List => 1,
+            Asks::Patterns => u64::from(OF_A_PATTERN),
+        }
+    }
 }
 
 /// One server and its clients.
@@ -48,15 +64,46 @@ struct Case {
     /// Symbols of each.
     each: u32,
     asks: Asks,
+    /// So many connect before all have been told everything.
+    at_once: usize,
 }
 
 /// Each is compared with those above it.
 const CASES: &[Case] = &[
-    Case { what: "one each", symbols: 10_000, clients: 10_000, each: 1, asks: Asks::List },
-    Case { what: "500 each", symbols: 10_000, clients: 10_000, each: 500, asks: Asks::List },
-    Case { what: "20 patterns each", symbols: 10_000, clients: 10_000, each: 520, asks: Asks::Patterns },
-    Case { what: "few clients", symbols: 10_000, clients: 20, each: 20, asks: Asks::List },
-    Case { what: "few clients, more symbols", symbols: 100_000, clients: 20, each: 20, asks: Asks::List },
+    Case { what: "one each", symbols: 10_000, clients: 10_000, each: 1, asks: Asks::List, at_once: AT_ONCE },
+    Case {
+        what: "500 each",
+        symbols: 10_000,
+        clients: 10_000,
+        each: 500,
+        asks: Asks::List,
+        at_once: AT_ONCE,
+    },
+    Case {
+        what: "20 patterns each",
+        symbols: 10_000,
+        clients: 10_000,
+        each: 520,
+        asks: Asks::Patterns,
+        at_once: AT_ONCE,
+    },
+    Case {
+        what: "500 each, at once",
+        symbols: 10_000,
+        clients: 10_000,
+        each: 500,
+        asks: Asks::List,
+        at_once: 10_000,
+    },
+    Case { what: "few clients", symbols: 10_000, clients: 20, each: 20, asks: Asks::List, at_once: AT_ONCE },
+    Case {
+        what: "few clients, more symbols",
+        symbols: 100_000,
+        clients: 20,
+        each: 20,
+        asks: Asks::List,
+        at_once: AT_ONCE,
+    },
 ];
 
 /// Symbols of one pattern: those whose names differ in the last letter.
@@ -100,15 +147,16 @@ fn one(settings: &Settings, case: Case) -> io::Result<Outcome> {
     let wanted: Vec<Wanted> =
         (0..case.clients).map(|client| Wanted { symbols: chosen(&case, client), group: 0 }).collect();
     let target = |chosen: &[u32]| target(&case, settings.mode, chosen);
-    let load = Load::connect(server.address(), &wanted, 1, Keys::event_times(), target)?;
-    let subscriptions: u64 = match case.asks {
-        Asks::List => wanted.iter().map(|one| one.symbols.len() as u64).sum(),
-        Asks::Patterns => {
-            wanted.iter().map(|one| one.symbols.len() as u64).sum::<u64>() * u64::from(OF_A_PATTERN)
-        }
-    };
-    clock::poll(PATIENCE, || (load.quotes() >= subscriptions).then_some(()))
-        .ok_or_else(|| io::Error::other(format!("{} of {subscriptions} symbols were told", load.quotes())))?;
+    let mut load = Load::empty(Keys::event_times())?;
+    let mut subscriptions = 0;
+    for some in wanted.chunks(case.at_once) {
+        load.join(server.address(), some, 1, target)?;
+        let chosen: u64 = some.iter().map(|one| one.symbols.len() as u64).sum();
+        subscriptions += chosen * case.asks.stands_for();
+        clock::poll(PATIENCE, || (load.quotes() >= subscriptions).then_some(())).ok_or_else(|| {
+            io::Error::other(format!("{} of {subscriptions} symbols were told", load.quotes()))
+        })?;
+    }
     let cpu = usage::Cpu::now(&pids);
     clock::pause(STAND);
     let cores = usage::Cpu::now(&pids).since(&cpu).server;

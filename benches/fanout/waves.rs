@@ -39,8 +39,8 @@ const CLIENTS: u64 = 5_000;
 const RATE: f64 = 2_500.0;
 /// So long a wave stays after all have been answered.
 const STAY: Duration = Duration::from_secs(4);
-/// So long the server has to give back what it wants to.
-const REST: Duration = Duration::from_secs(4);
+/// So long the server has to give back what it wants to: jemalloc returns pages that were not used for ten seconds.
+const REST: Duration = Duration::from_secs(11);
 
 /// What was seen of one wave.
 #[derive(Clone, Copy, Debug)]

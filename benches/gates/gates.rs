@@ -4,7 +4,7 @@
 //! was counted when it was set, and 5 % more: room for another C library or a new compiler, and none for a new
 //! allocation or a check in a loop. What costs more on purpose raises its limit in the same commit, and says why.
 //!
-//! Joining what is due into one write belongs here as well; it has no function yet that could be called from outside.
+//! Joining what is due into one write has a program of its own, `join.rs`.
 //!
 //! ```text
 //! cargo xtask ci --only gates
