@@ -120,9 +120,17 @@ impl Load {
         self.reader.ask(|told| Wish::Missing { newest: Arc::clone(newest), told })
     }
 
-    /// Lets a group stop reading, or read again.
-    pub(crate) fn hold(&self, group: usize, held: bool) -> io::Result<()> {
-        self.reader.ask(|done| Wish::Hold { group, held, done })
+    /// Lets a group stop reading.
+    pub(crate) fn hold(&self, group: usize) -> io::Result<()> {
+        self.reader.ask(|done| Wish::Hold { group, done })
+    }
+
+    /// Lets a held group read again, one client after the other so that none has to wait for what another is given.
+    pub(crate) fn release(&self, group: usize, apart: Duration) -> io::Result<()> {
+        while self.reader.ask(|told| Wish::Release { group, told })? {
+            clock::pause(apart);
+        }
+        Ok(())
     }
 
     /// How the clients of a group came back.

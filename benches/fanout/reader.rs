@@ -14,7 +14,7 @@ use std::time::Duration;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::clock;
-use crate::resume::{Dues, Resumed, Return};
+use crate::resume::{Dues, Parked, Resumed, Return};
 use crate::sse::{Broken, CARRY_MAX, Keys, Response, Said};
 use crate::tally::Tally;
 use crate::usage;
@@ -33,8 +33,10 @@ pub(crate) enum Wish {
     Measure { from: u64, to: u64, done: SyncSender<()> },
     /// The counts of every group.
     Tell(SyncSender<Vec<Tally>>),
-    /// Do not read a group, or read it again.
-    Hold { group: usize, held: bool, done: SyncSender<()> },
+    /// Do not read a group.
+    Hold { group: usize, done: SyncSender<()> },
+    /// Read the next client of a held group again; whether there was one.
+    Release { group: usize, told: SyncSender<bool> },
     /// How many (client, symbol) do not have the newest number, and how many numbers they are short of.
     Missing { newest: Arc<Vec<u32>>, told: SyncSender<(u64, u64)> },
     /// How the clients of a group came back.
@@ -210,10 +212,11 @@ impl Work {
                     done.send(()).map_err(drop)
                 }
                 Wish::Tell(told) => told.send(self.counts.tallies.clone()).map_err(drop),
-                Wish::Hold { group, held, done } => {
-                    self.hold(group, held);
+                Wish::Hold { group, done } => {
+                    self.hold(group);
                     done.send(()).map_err(drop)
                 }
+                Wish::Release { group, told } => told.send(self.release(group)).map_err(drop),
                 Wish::Missing { newest, told } => told.send(self.missing(&newest)).map_err(drop),
                 Wish::Resumes { group, told } => {
                     let of_group = self.clients.iter().filter(|client| client.group == group);
@@ -226,35 +229,36 @@ impl Work {
         Ok(false)
     }
 
-    fn hold(&mut self, group: usize, held: bool) {
-        let places: Vec<usize> =
-            (0..self.clients.len()).filter(|at| self.clients[*at].group == group).collect();
+    fn hold(&mut self, group: usize) {
         // From now on it is written down what is due, so that a price can be told dead.
         self.counts.dues.get_or_insert_default();
-        let parked = if held { Vec::new() } else { self.parked(&places) };
-        for (at, parked) in places.into_iter().zip(parked.into_iter().chain(std::iter::repeat(0))) {
-            let client = &mut self.clients[at];
-            client.held = held;
-            if !held {
-                let dues = self.counts.dues.get_or_insert_default();
-                let symbols = client.symbols.iter().map(|symbol| (*symbol, client.last[*symbol as usize]));
-                client.back = Some(Return::begin(clock::now(), parked, symbols, dues));
-                // What became readable meanwhile is not told again.
-                self.read(at);
-            }
-        }
+        self.clients.iter_mut().filter(|client| client.group == group).for_each(|client| client.held = true);
     }
 
-    /// What the kernel holds for each of these clients, at both ends.
-    fn parked(&self, places: &[usize]) -> Vec<u64> {
+    /// Lets the next held client of a group read again; false when there is none.
+    fn release(&mut self, group: usize) -> bool {
+        let held = |client: &Client| client.group == group && client.held;
+        let Some(at) = self.clients.iter().position(held) else { return false };
+        let parked = self.parked(at).unwrap_or_default();
+        let client = &mut self.clients[at];
+        client.held = false;
+        let symbols = client.symbols.iter().map(|symbol| (*symbol, client.last[*symbol as usize]));
+        let dues = self.counts.dues.get_or_insert_default();
+        client.back = Some(Return::begin(clock::now(), parked, symbols, dues));
+        // What became readable meanwhile is not told again.
+        self.read(at);
+        true
+    }
+
+    /// What the kernel holds for a client, at both ends.
+    fn parked(&self, at: usize) -> Option<Parked> {
+        let stream = &self.clients[at].stream;
+        let (here, there) = (stream.local_addr().ok()?.port(), stream.peer_addr().ok()?.port());
         let queues = usage::queues();
-        let held = |at: &usize| -> Option<u64> {
-            let stream = &self.clients[*at].stream;
-            let (here, there) = (stream.local_addr().ok()?.port(), stream.peer_addr().ok()?.port());
-            let read = queues.get(&(here, there)).map_or(0, |queue| queue.unread);
-            Some(read + queues.get(&(there, here)).map_or(0, |queue| queue.unacknowledged))
-        };
-        places.iter().map(|at| held(at).unwrap_or(0)).collect()
+        Some(Parked {
+            client: queues.get(&(here, there)).map_or(0, |queue| queue.unread),
+            server: queues.get(&(there, here)).map_or(0, |queue| queue.unacknowledged),
+        })
     }
 
     fn missing(&self, newest: &[u32]) -> (u64, u64) {

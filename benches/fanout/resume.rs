@@ -59,13 +59,22 @@ impl Given {
     }
 }
 
+/// Bytes in the kernel's buffers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parked {
+    /// At the client's end, where only the client bounds them.
+    pub(crate) client: u64,
+    /// At the server's end.
+    pub(crate) server: u64,
+}
+
 /// How one client came back, until its view was current.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Resumed {
     /// When it read again, in microseconds since 1970.
     pub(crate) at: u64,
-    /// Bytes that lay in the kernel for it then.
-    pub(crate) parked_bytes: u64,
+    /// What lay in the kernel for it then.
+    pub(crate) held: Parked,
     /// Out of the kernel's buffers.
     pub(crate) parked: Given,
     /// Written by the server after that.
@@ -93,7 +102,7 @@ impl Return {
     /// It begins to read. `symbols` with the last number of each that it has read.
     pub(crate) fn begin(
         at: u64,
-        parked_bytes: u64,
+        held: Parked,
         symbols: impl Iterator<Item = (u32, u32)>,
         dues: &Dues,
     ) -> Return {
@@ -104,9 +113,9 @@ impl Return {
             .collect();
         let current_at = behind.is_empty().then_some(at);
         Return {
-            resumed: Resumed { at, parked_bytes, current_at, ..Resumed::default() },
+            resumed: Resumed { at, held, current_at, ..Resumed::default() },
             behind,
-            parked_left: parked_bytes,
+            parked_left: held.client + held.server,
             straddles: false,
             newest_due: 0,
         }
@@ -172,7 +181,12 @@ mod tests {
     #[test]
     fn what_was_in_the_kernel_is_told_apart_and_all_symbols_have_to_be_current() {
         let (dues, now) = (dues(), 20 * SECOND);
-        let mut back = Return::begin(now, 100, [(0, 1), (2, 0), (3, 0)].into_iter(), &dues);
+        let mut back = Return::begin(
+            now,
+            Parked { client: 60, server: 40 },
+            [(0, 1), (2, 0), (3, 0)].into_iter(),
+            &dues,
+        );
         assert_eq!((back.read_max(64), back.read_max(500)), (64, 100));
         back.quote(0, 1, SECOND, now + 1, &dues);
         back.has_read(64, true);
@@ -197,7 +211,7 @@ mod tests {
 
     #[test]
     fn who_has_missed_nothing_is_current_at_once() {
-        let back = Return::begin(7, 0, [(0, 5), (1, 0)].into_iter(), &dues());
+        let back = Return::begin(7, Parked::default(), [(0, 5), (1, 0)].into_iter(), &dues());
         assert_eq!(back.resumed.current_at, Some(7));
     }
 }

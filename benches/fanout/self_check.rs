@@ -158,20 +158,20 @@ fn split_events_are_whole_to_the_client() {
 fn a_client_that_stopped_tells_how_it_came_back() {
     let mut pair = Pair::connect(PLAIN, &[&[0], &[0]]);
     pair.load.measure(0, u64::MAX).unwrap();
-    pair.load.hold(SLOW, true).unwrap();
+    pair.load.hold(SLOW).unwrap();
     let bytes = pair.tell(1, 0, &[1, 2, 3], 2 * HOUR);
     let held = pair.quotes;
     // The other client is read meanwhile, and nothing of the held one.
     pair.tell(0, 0, &[1, 2, 3, 4, 5], HOUR);
     assert!(clock::poll(PATIENCE, || (pair.load.quotes() == pair.quotes - held).then_some(())).is_some());
-    pair.load.hold(SLOW, false).unwrap();
+    pair.load.release(SLOW, Duration::ZERO).unwrap();
     pair.read();
     let of_the_other = pair.load.resumes(0).unwrap();
     let resumed = pair.load.resumes(SLOW).unwrap();
     assert_eq!((of_the_other.len(), resumed.len(), resumed[0].current_at), (0, 1, None));
     // All three lay in the kernel, and the others had been told more for an hour.
-    let Resumed { at, parked_bytes, parked, written, .. } = resumed[0];
-    assert_eq!((parked_bytes, parked.quotes, parked.dead, written.quotes), (bytes, 3, 3, 0));
+    let Resumed { at, held, parked, written, .. } = resumed[0];
+    assert_eq!((held.client + held.server, parked.quotes, parked.dead, written.quotes), (bytes, 3, 3, 0));
     assert!((HOUR * 2..HOUR * 3).contains(&parked.first_age.unwrap()));
     // The third is not the newest that the other client had been told, the fifth is, and the sixth comes later.
     pair.tell(1, 0, &[4], HOUR);

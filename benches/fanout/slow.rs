@@ -13,7 +13,7 @@ use crate::histogram::Histogram;
 use crate::load::SLOW;
 use crate::measure::{Crowd, Each, Stand};
 use crate::report::Cell;
-use crate::resume::{Given, Resumed};
+use crate::resume::{Given, Parked, Resumed};
 use crate::row::Row;
 use crate::say;
 use crate::usage::{self, Cpu};
@@ -28,7 +28,8 @@ pub(crate) const COLUMNS: &[&str] = &[
     "of before",
     "RSS KiB a stopped client",
     "kernel KiB a stopped client",
-    "parked in the kernel KiB",
+    "parked at the server's end KiB",
+    "at the client's",
     "ended",
     "out of the kernel: quotes each",
     "dead",
@@ -51,6 +52,8 @@ const STOPPED: u64 = 30 * SECOND;
 /// So long all read before: until a history that the server keeps for all is full, and no growth is put down to those who
 /// stop.
 const WARM_UP: u64 = 10 * SECOND;
+/// Time between two that read again: to read 30 s of old quotes takes a client here a few milliseconds.
+const APART: Duration = Duration::from_millis(20);
 /// So long they are watched afterwards.
 const AFTER: u64 = 5 * SECOND;
 
@@ -71,11 +74,11 @@ pub(crate) fn run(row: &Row, seconds: u64) -> io::Result<Vec<Cell>> {
     let pids = stand.server.pids();
     let cpu = Cpu::now(&pids);
     let memory = (usage::resident(&pids), usage::kernel());
-    stand.load.hold(SLOW, true)?;
+    stand.load.hold(SLOW)?;
     let (rate_while, during) = healthy(&stand, STOPPED)?;
     let grown = (usage::resident(&pids) as f64 - memory.0 as f64, usage::kernel() as f64 - memory.1 as f64);
     let cores = Cpu::now(&pids).since(&cpu);
-    stand.load.hold(SLOW, false)?;
+    stand.load.release(SLOW, APART)?;
     clock::wait_until(clock::now() + AFTER);
     let resumed = stand.load.resumes(SLOW)?;
     let made = stand.server.set_rate(0.0)?;
@@ -100,7 +103,10 @@ pub(crate) fn run(row: &Row, seconds: u64) -> io::Result<Vec<Cell>> {
         stand.load.ended(),
     ));
     let (p99_before, p99_while) = (before.millis(0.99), during.millis(0.99));
-    let parked = resumed.iter().map(|one| one.parked_bytes).sum::<u64>() as f64;
+    let parked = |of: fn(&Parked) -> u64| {
+        let sum: u64 = resumed.iter().map(|one| of(&one.held)).sum();
+        Cell::Number(sum as f64 / 1024.0 / stopped, 1)
+    };
     let mut cells = vec![
         Cell::Number(rate_before, 0),
         Cell::maybe(Some(rate_while / rate_before), 3),
@@ -111,7 +117,8 @@ pub(crate) fn run(row: &Row, seconds: u64) -> io::Result<Vec<Cell>> {
         Cell::maybe(Some(p99_while / p99_before), 2),
         Cell::Number(grown.0 / stopped, 2),
         Cell::Number(grown.1 / stopped, 1),
-        Cell::Number(parked / 1024.0 / stopped, 1),
+        parked(|held| held.server),
+        parked(|held| held.client),
         Cell::Number(stand.load.ended() as f64, 0),
     ];
     cells.extend(given(&resumed, |one| one.parked, 1e6, 1));

@@ -251,8 +251,8 @@ mod tests {
         let many = outcome(1, 10_000 + (1_000 << 10), (30 << 10) + 16_000);
         let cells_of_many = cells(&many, &[one]);
         assert_eq!((cells_of_many[6].clone(), cells_of_many[7].clone()), (Cell::Number(16.0, 1), Cell::None));
-        let few = outcome(3, 400, 12 << 10);
-        let symbols = outcome(4, 400, (12 << 10) + 90_000);
+        let few = outcome(4, 400, 12 << 10);
+        let symbols = outcome(5, 400, (12 << 10) + 90_000);
         let cells_of_symbols = cells(&symbols, &[one, many, few]);
         assert_eq!(
             (cells_of_symbols[6].clone(), cells_of_symbols[7].clone()),
