@@ -3,6 +3,7 @@
 //! One epoll, one read per ready connection into one buffer, one pass over the bytes. It counts per connection and
 //! symbol what came, what was left out, what came twice and what came out of order, and trusts no server.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -11,13 +12,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::io::ioctl_fionread;
+
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::clock;
 use crate::resume::{Dues, Parked, Resumed, Return};
 use crate::sse::{Broken, CARRY_MAX, Keys, Response, Said};
 use crate::tally::Tally;
-use crate::usage;
+use crate::usage::{self, Queue};
 
 /// Most bytes of one read.
 const READ_MAX: usize = 256 << 10;
@@ -121,6 +124,7 @@ impl Reader {
             },
             buffer: vec![0; CARRY_MAX + READ_MAX],
             seen: Arc::clone(&seen),
+            queues: None,
         };
         let thread = std::thread::Builder::new().name("reader".to_owned()).spawn(move || work.run())?;
         Ok(Reader { wishes, waker, seen, thread: Some(thread) })
@@ -160,6 +164,8 @@ struct Work {
     counts: Counts,
     buffer: Vec<u8>,
     seen: Arc<Seen>,
+    /// What the kernel held when the first held client was let go. It takes long to ask for on a machine with many sockets.
+    queues: Option<HashMap<(u16, u16), Queue>>,
 }
 
 /// What is counted, apart from the connections so that both can be borrowed.
@@ -232,6 +238,7 @@ impl Work {
     fn hold(&mut self, group: usize) {
         // From now on it is written down what is due, so that a price can be told dead.
         self.counts.dues.get_or_insert_default();
+        self.queues = None;
         self.clients.iter_mut().filter(|client| client.group == group).for_each(|client| client.held = true);
     }
 
@@ -250,13 +257,14 @@ impl Work {
         true
     }
 
-    /// What the kernel holds for a client, at both ends.
-    fn parked(&self, at: usize) -> Option<Parked> {
+    /// What the kernel holds for a client, at both ends. The server's end as it was when the first one was let go: whoever has
+    /// been held for long has a full buffer here, and nothing moves.
+    fn parked(&mut self, at: usize) -> Option<Parked> {
         let stream = &self.clients[at].stream;
         let (here, there) = (stream.local_addr().ok()?.port(), stream.peer_addr().ok()?.port());
-        let queues = usage::queues();
+        let queues = self.queues.get_or_insert_with(usage::queues);
         Some(Parked {
-            client: queues.get(&(here, there)).map_or(0, |queue| queue.unread),
+            client: ioctl_fionread(stream).ok()?,
             server: queues.get(&(there, here)).map_or(0, |queue| queue.unacknowledged),
         })
     }

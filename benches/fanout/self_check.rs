@@ -12,6 +12,7 @@ use crate::peers::request_head;
 use crate::resume::Resumed;
 use crate::schedule::Tick;
 use crate::sse::Keys;
+use crate::usage;
 
 /// Longest wait for what was written to be read.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -164,6 +165,11 @@ fn a_client_that_stopped_tells_how_it_came_back() {
     // The other client is read meanwhile, and nothing of the held one.
     pair.tell(0, 0, &[1, 2, 3, 4, 5], HOUR);
     assert!(clock::poll(PATIENCE, || (pair.load.quotes() == pair.quotes - held).then_some(())).is_some());
+    // What has come and is not acknowledged yet would be counted at both ends.
+    let line = &pair.lines[1];
+    let ports = (line.local_addr().unwrap().port(), line.peer_addr().unwrap().port());
+    let acknowledged = || usage::queues().get(&ports).filter(|queue| queue.unacknowledged == 0).copied();
+    assert!(clock::poll(PATIENCE, acknowledged).is_some());
     pair.load.release(SLOW, Duration::ZERO).unwrap();
     pair.read();
     let of_the_other = pair.load.resumes(0).unwrap();
