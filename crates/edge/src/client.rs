@@ -164,6 +164,11 @@ impl Client {
         self.hold_until_us.store(micros, Ordering::Relaxed);
     }
 
+    /// Whether a rate holds it, or held it when it last looked.
+    pub(crate) fn has_rate(&self) -> bool {
+        self.hold_until_us.load(Ordering::Relaxed) > 0
+    }
+
     /// The time is over for which its rate held it. It looks then, whatever else it was woken for: what changed meanwhile was
     /// left to it.
     pub(crate) fn hold_is_over(&self, now: Duration) -> bool {

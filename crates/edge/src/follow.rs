@@ -25,9 +25,15 @@ pub(crate) struct Follow {
     /// By place: trades that the ring had seen with what was told last. Empty unless only trades are followed.
     trades: Vec<u64>,
     trades_only: bool,
-    /// Lost between an earlier stream and this one: how much, if it can be counted, and of which symbols. Their whole
-    /// state follows.
-    lost_before: Option<(Option<u64>, Vec<SymbolId>)>,
+    lost_before: Option<Box<Lost>>,
+}
+
+/// Lost between an earlier stream and this one. The whole state of the symbols follows.
+#[derive(Debug)]
+struct Lost {
+    /// How much, if it can be counted.
+    changes: Option<u64>,
+    symbols: Vec<SymbolId>,
 }
 
 impl Follow {
@@ -78,7 +84,7 @@ impl Outbox {
 
     /// What happened after `seq` to the symbols that are to be told whole. The ring is not played again: an id may lie
     /// behind what its client has seen, and a sequence must never fall.
-    fn lost_since(&self, ring: &Ring, seq: u64, trades_only: bool) -> Option<(Option<u64>, Vec<SymbolId>)> {
+    fn lost_since(&self, ring: &Ring, seq: u64, trades_only: bool) -> Option<Box<Lost>> {
         let changed: HashSet<SymbolId> = self
             .symbols
             .iter()
@@ -90,7 +96,8 @@ impl Outbox {
             return None;
         }
         if !ring.holds_all_after(seq) {
-            return Some((None, self.symbols.iter().copied().filter(|id| changed.contains(id)).collect()));
+            let symbols = self.symbols.iter().copied().filter(|id| changed.contains(id)).collect();
+            return Some(Box::new(Lost { changes: None, symbols }));
         }
         let (mut missed, mut lost) = (0, HashSet::new());
         for at in ring.tail()..ring.head() {
@@ -100,8 +107,8 @@ impl Outbox {
                 lost.insert(change.id);
             }
         }
-        let lost: Vec<SymbolId> = self.symbols.iter().copied().filter(|id| lost.contains(id)).collect();
-        (missed > 0).then_some((Some(missed), lost))
+        let symbols = self.symbols.iter().copied().filter(|id| lost.contains(id)).collect();
+        (missed > 0).then(|| Box::new(Lost { changes: Some(missed), symbols }))
     }
 
     /// Tells what the ring holds for this stream, up to a buffer of `most` bytes.
@@ -115,8 +122,8 @@ impl Outbox {
     ) -> Told {
         let mut told = Told::default();
         let Some(mut follow) = self.follow.take() else { return told };
-        if let Some((missed, symbols)) = follow.lost_before.take() {
-            self.tell_lagged(missed, &symbols, table, out, &mut told);
+        if let Some(lost) = follow.lost_before.take() {
+            self.tell_lagged(lost.changes, &lost.symbols, table, out, &mut told);
         }
         let cut = table.safe_cut();
         desk.tape.catch_up(ring, follow.cursor);

@@ -54,6 +54,7 @@ mod outbox;
 mod pace;
 mod page;
 mod patience;
+mod prefetch;
 mod problem;
 mod quotes;
 mod request_body;

@@ -1,11 +1,13 @@
 //! What a stream is owed, held against the table.
 
-use market::{Decimal, Micros, Reason, Source, Status, Update};
+use market::{Decimal, Field, FieldSet, Micros, Reason, Source, Status, Update};
 use proptest::prelude::*;
-use wire::{Event, Parser, Pattern, Settings, Style, View};
+use wire::{Event, EventId, Mode, Parser, Pattern, Settings, Style, View};
 
 use super::*;
-use crate::ring::Ring;
+use crate::desk::Desk;
+use crate::pace::Moment;
+use crate::tally::Told;
 
 const SYMBOLS: usize = 1_000;
 

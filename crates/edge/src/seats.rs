@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::line::Line;
+use crate::prefetch;
 
 /// A place, and who has it.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(crate) struct Seat {
     pub(crate) owed: bool,
     /// Its alarm has gone off.
     pub(crate) rang: bool,
+    /// A rate held it when it was last written.
+    pub(crate) has_rate: bool,
     /// When it is to go off, in monotonic time.
     pub(crate) alarm: Option<Duration>,
     /// Not written before for a change, in monotonic time.
@@ -67,6 +70,21 @@ impl Seats {
 
     pub(crate) fn line(&self, place: u32) -> Option<&Line> {
         self.seats.get(place as usize)?.line.as_deref()
+    }
+
+    /// The memory of a stream will be needed: in `steps` streams from now.
+    pub(crate) fn prefetch(&self, place: u32, steps: usize) {
+        let Some(seat) = self.seats.get(place as usize) else { return };
+        let (Some(client), Some(line)) = (&seat.client, &seat.line) else { return };
+        // Each step needs what the one before has brought.
+        match steps {
+            1 => line.stream.prefetch(),
+            2 => prefetch::value(&*line.stream.live),
+            _ => {
+                prefetch::value(&**client);
+                prefetch::value(&**line);
+            }
+        }
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Seat)> {
@@ -125,15 +143,19 @@ impl Seats {
     pub(crate) fn mark(&mut self, place: u32, marking: Marking) {
         let Some(seat) = self.seats.get_mut(place as usize) else { return };
         let Some(client) = &seat.client else { return };
-        if client.is_held(marking.statuses, marking.now) {
+        // Its turn comes anyhow.
+        if seat.deferred {
+            return;
+        }
+        // Most have no rate, and are not to be looked up elsewhere for it: this comes for every change and subscriber.
+        if (seat.has_rate || seat.line.is_none()) && client.is_held(marking.statuses, marking.now) {
             if !std::mem::replace(&mut seat.held, true) {
                 self.held.push(place);
             }
         } else if marking.now < seat.next_write {
-            if !std::mem::replace(&mut seat.deferred, true) {
-                self.deferred.push_back((seat.next_write, place));
-            }
-        } else if !seat.deferred {
+            seat.deferred = true;
+            self.deferred.push_back((seat.next_write, place));
+        } else {
             seat.next_write = marking.now + marking.window;
             self.owe(place, marking.now);
         }

@@ -16,6 +16,7 @@ use crate::desk::Desk;
 use crate::live::Live;
 use crate::outbox::{BUFFER, Look, Outbox};
 use crate::pace::Moment;
+use crate::prefetch;
 use crate::tally::{Tally, Told};
 
 /// When to ask a stream again whose subscription is being changed.
@@ -98,6 +99,14 @@ impl Stream {
             + size_of::<Client>()
             + self.head.as_ref().map_or(0, |head| head.len())
             + self.live.outbox.lock().memory()
+    }
+
+    /// What it compares in a turn will be needed.
+    pub(crate) fn prefetch(&self) {
+        if let Some(outbox) = self.live.outbox.try_lock() {
+            prefetch::slice(&outbox.symbols);
+            prefetch::slice(&outbox.sent);
+        }
     }
 
     /// The wall clock's time.
