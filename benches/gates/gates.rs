@@ -109,7 +109,7 @@ impl Stage {
 }
 
 // An update that changes four fields, and its mark.
-#[library_benchmark(config = at_most(488))]
+#[library_benchmark(config = at_most(486))]
 #[bench::four_fields(stage())]
 fn apply(mut stage: Stage) -> Stage {
     assert_eq!(stage.write(|n| n % 2), TIMES);
@@ -125,7 +125,7 @@ fn repeat(mut stage: Stage) -> Stage {
 }
 
 // As `apply`, and after each change the symbol out of the watcher, and a look that finds nothing.
-#[library_benchmark(config = at_most(592))]
+#[library_benchmark(config = at_most(590))]
 #[bench::one_symbol(stage())]
 fn drain(mut stage: Stage) -> Stage {
     let mut given = 0;

@@ -8,6 +8,7 @@
 //! | `writer.rs` | [`Writer`]: what feeds do |
 //! | `merge.rs` | the rules of merging an update into a quote, pure |
 //! | `layout.rs` | where everything of a quote lies in a slot's words |
+//! | `meta.rs`, `origins.rs` | presence and states in a word; where each group came from |
 //! | `groups.rs` | the numbers of a quote group by group |
 //! | [`slot`] | words that change together, read without waiting |
 //! | [`sequence`] | table-wide numbers and the safe cut |
@@ -76,14 +77,16 @@ mod feeds;
 mod groups;
 mod layout;
 mod merge;
+mod meta;
 mod names;
+mod origins;
 mod sync;
 mod table;
 mod watcher;
 mod writer;
 
 pub use feeds::{FeedId, FeedInfo, FeedMode, FeedState};
-pub use layout::Origin;
+pub use origins::Origin;
 pub use table::{Config, Full, SymbolId, Table, TooManyWriters};
 pub use watcher::{WATCHERS_MAX, Watcher};
 pub use writer::{Applied, Writer};

@@ -28,10 +28,11 @@ use market::{Decimal, Field, FieldSet, Group, Micros, Reason, Source, Status, Up
 
 use crate::groups::{Each, each_number};
 use crate::layout::{
-    CHANGES, HEARD, META, Meta, Notes, ORIGINS, OriginBits, Origins, SEQ, SIDE_CHANGED, STATUS_CHANGED,
-    STATUS_SINCE, TS_EVENT, TS_PUB, TS_RECV, Words, decimal, number, of_decimal, of_heard, of_micros, place,
-    scale_and_sign, seq_note, time_note,
+    HEARD, META, Notes, ORIGINS, SEQ, SIDE_CHANGED, STATUS_CHANGED, STATUS_SINCE, TS_EVENT, TS_PUB, TS_RECV,
+    Words, decimal, number, of_decimal, of_heard, of_micros, place, scale_and_sign, seq_note, time_note,
 };
+use crate::meta::Meta;
+use crate::origins::{OriginBits, Origins};
 
 /// What an update would do.
 #[derive(Clone, Copy, Debug)]
@@ -273,7 +274,7 @@ pub(crate) fn write(
     mut set: impl FnMut(usize, u64),
 ) {
     let ts_event = update.ts_event.map_or(0, of_micros);
-    head(plan, old, (seq, ts_pub), (ts_event, of_micros(update.ts_recv)), &mut set);
+    head(plan, (seq, ts_pub), (ts_event, of_micros(update.ts_recv)), &mut set);
     if plan.changed.contains(Field::LastSide) {
         set(SIDE_CHANGED, seq);
     }
@@ -304,25 +305,25 @@ impl<W: Words, S: FnMut(usize, u64)> Each for Put<'_, W, S> {
     }
 }
 
-/// The head of a quote as it is after a change.
+/// The head of a quote as it is after a change. The words of the status are written only when that changed.
 #[inline]
 fn head(
     plan: &Plan,
-    old: &impl Words,
     (seq, ts_pub): (u64, Micros),
     (ts_event, ts_recv): (u64, u64),
     set: &mut impl FnMut(usize, u64),
 ) {
     set(SEQ, seq);
-    set(CHANGES, old.get(CHANGES) + 1);
     set(META, plan.meta.0);
-    let since = old.get(STATUS_SINCE);
-    set(STATUS_SINCE, if plan.new_since { of_micros(ts_pub) } else { since });
     set(TS_EVENT, ts_event);
     set(TS_RECV, ts_recv);
     set(TS_PUB, of_micros(ts_pub));
-    let status = old.get(STATUS_CHANGED);
-    set(STATUS_CHANGED, if plan.changed.contains(Field::Status) { seq } else { status });
+    if plan.changed.contains(Field::Status) {
+        set(STATUS_CHANGED, seq);
+        if plan.new_since {
+            set(STATUS_SINCE, of_micros(ts_pub));
+        }
+    }
 }
 
 /// Notes what the update says of itself, whether it changed anything or not.
@@ -382,7 +383,7 @@ pub(crate) fn write_status(
     now: Micros,
     mut set: impl FnMut(usize, u64),
 ) {
-    head(plan, old, (seq, now), (old.get(TS_EVENT), old.get(TS_RECV)), &mut set);
+    head(plan, (seq, now), (old.get(TS_EVENT), old.get(TS_RECV)), &mut set);
 }
 
 /// Notes what a status set from outside does to the origins, whether it changed anything or not.

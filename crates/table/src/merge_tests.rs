@@ -1,12 +1,21 @@
 //! The merge rules as a table of cases: what stood there, what came, what must follow.
 
 use super::*;
-use crate::layout::{NOTES, Origin, WORDS, fill, origin};
+use crate::layout::{NOTES, WORDS, fill};
+use crate::origins::{Origin, origin};
 use market::{Price, Quote, Side};
 
-impl Words for [u64; WORDS] {
+/// The words of a lane, and how many changes led to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lane([u64; WORDS], u64);
+
+impl Words for Lane {
     fn get(&self, at: usize) -> u64 {
-        self[at]
+        self.0[at]
+    }
+
+    fn changes(&self) -> u64 {
+        self.1
     }
 }
 
@@ -18,7 +27,7 @@ impl Notes for [u64; NOTES] {
 
 /// A quote in plain words, with the sequence it has reached.
 struct Plain {
-    words: [u64; WORDS],
+    words: Lane,
     notes: [u64; NOTES],
     seq: u64,
 }
@@ -32,7 +41,7 @@ enum Did {
 
 impl Plain {
     fn new() -> Plain {
-        Plain { words: [0; WORDS], notes: [0; NOTES], seq: 0 }
+        Plain { words: Lane([0; WORDS], 0), notes: [0; NOTES], seq: 0 }
     }
 
     fn apply(&mut self, update: &Update) -> Did {
@@ -40,11 +49,12 @@ impl Plain {
         let (old, heard) = (self.words, self.notes[HEARD]);
         note(&plan, update, heard, |at, word| self.notes[at] = word);
         if plan.changed.is_empty() {
-            assert_eq!(plan.meta, Meta(old[META]), "what is not written must not differ");
+            assert_eq!(plan.meta, Meta(old.get(META)), "what is not written must not differ");
             return Did::Unchanged;
         }
         self.seq += 1;
-        write(&plan, &old, update, self.seq, self.now(), |at, word| self.words[at] = word);
+        self.words.1 += 1;
+        write(&plan, &old, update, self.seq, self.now(), |at, word| self.words.0[at] = word);
         Did::Changed(plan.changed)
     }
 
@@ -57,11 +67,12 @@ impl Plain {
         let old = self.words;
         note_status(&plan, |at, word| self.notes[at] = word);
         if plan.changed.is_empty() {
-            assert_eq!(plan.meta, Meta(old[META]), "what is not written must not differ");
+            assert_eq!(plan.meta, Meta(old.get(META)), "what is not written must not differ");
             return false;
         }
         self.seq += 1;
-        write_status(&plan, &old, self.seq, self.now(), |at, word| self.words[at] = word);
+        self.words.1 += 1;
+        write_status(&plan, &old, self.seq, self.now(), |at, word| self.words.0[at] = word);
         true
     }
 

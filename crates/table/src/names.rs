@@ -10,21 +10,25 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use dashmap::DashMap;
 use market::Symbol;
 
-use crate::layout::{NOTES, WORDS};
-use crate::slot::Slot;
+use crate::layout::QuoteSlot;
 use crate::sync::{AtomicU64, Ordering, Padded};
 use crate::{Full, SymbolId};
 
-/// Slots a chunk: 68 KB at once, small beside any feed's own buffers.
+/// Slots a chunk: 60 KB at once, small beside any feed's own buffers.
 const CHUNK: usize = 64;
 
 /// Everything the table keeps of a symbol, but the dense sequence of its last change.
 #[derive(Debug)]
+// In this order, and lines of the cache beginning here, as `layout.rs` has it.
+#[repr(C, align(64))]
 pub(crate) struct Entry {
     /// Set once, before the id is given out.
     symbol: OnceLock<Symbol>,
-    pub(crate) slot: Slot<WORDS, NOTES>,
+    pub(crate) slot: QuoteSlot,
 }
+
+#[cfg(not(loom))]
+const _: () = assert!(std::mem::offset_of!(Entry, slot) == 24 && size_of::<Entry>() == 15 * 64);
 
 /// All names and slots.
 #[derive(Debug)]
@@ -72,7 +76,7 @@ impl Names {
         };
         let chunk = self.chunks[place / CHUNK].get_or_init(|| {
             let here = CHUNK.min(self.capacity - place / CHUNK * CHUNK);
-            (0..here).map(|_| Entry { symbol: OnceLock::new(), slot: Slot::new() }).collect()
+            (0..here).map(|_| Entry { symbol: OnceLock::new(), slot: QuoteSlot::new() }).collect()
         });
         // A place that a panic left half made is simply used.
         let _ = chunk[place % CHUNK].symbol.set(symbol.clone());

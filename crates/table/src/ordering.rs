@@ -24,7 +24,7 @@
 //! | tag | store *k* | Release | the reader's first load |
 //! | fence | reader, after the words | Acquire | the writer's fence |
 //! | tag | load after the words | Relaxed | ordered by the fence before it |
-//! | all | loads of `expect_write` | Relaxed | only to have the memory at hand; what they read is dropped |
+//! | all | loads of `glance` | Relaxed | only to have the memory at hand; what they read is dropped |
 //! | `pending` | load, store | Relaxed | under the lock |
 //! | notes | load, store by a writer | Relaxed | under the lock |
 //! | notes | load by a reader | Relaxed | one word by itself (`Table::heard`); nothing is concluded about other words |
@@ -33,6 +33,9 @@
 //! directed it there, and `published` cannot go back for one reader (coherence). Without that equality it could land,
 //! by an old direction, on a lane that is whole but not published yet, and find an older one at its next look. An
 //! earlier form of this file had that fault; `tests/loom.rs: promise_3_no_torn_quote_when_overtaken` finds it.
+//!
+//! *A view's publication* is the count that directed its reader to the lane, and the tag has been found equal to it on both
+//! sides of the words: `Quote::changes` belongs to the rest of its quote without a word of its own.
 //!
 //! *A write that is given up* leaves the tag at busy for the same reason: a reader with an old direction may still come.
 //! Test: `tests/loom.rs: a_write_that_is_given_up_is_never_seen`.

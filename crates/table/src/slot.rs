@@ -27,9 +27,11 @@ pub const WORDS_MAX: usize = 64;
 
 /// `N` words that are read and written as one value, and `M` notes of the writers.
 #[derive(Debug)]
-// In this order, so that what a writer needs of the lock and the first notes share a line of the cache.
+// In this order, so that what a writer needs of the lock and the last notes share a line of the cache.
 #[repr(C)]
 pub struct Slot<const N: usize, const M: usize = 0> {
+    /// Written under the lock.
+    notes: [AtomicU64; M],
     /// 1 while a writer holds the slot. Writers only.
     lock: AtomicU64,
     /// How many publications there were; the lowest bit is the place of the lane that readers take. Written under
@@ -37,8 +39,6 @@ pub struct Slot<const N: usize, const M: usize = 0> {
     published: AtomicU64,
     /// One bit for each word that may differ between the lanes. Used under the lock only.
     pending: AtomicU64,
-    /// Written under the lock.
-    notes: [AtomicU64; M],
     lanes: [Lane<N>; 2],
 }
 
@@ -47,7 +47,7 @@ const BUSY: u64 = u64::MAX;
 
 /// One copy of the words.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
 struct Lane<const N: usize> {
     /// The publication that the words belong to, or [`BUSY`].
     tag: AtomicU64,
@@ -56,7 +56,10 @@ struct Lane<const N: usize> {
 
 /// The words of a lane, as they are seen right now. Only what [`Slot::read`] returns is known to belong together.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a, const N: usize>(&'a Lane<N>);
+pub struct View<'a, const N: usize> {
+    lane: &'a Lane<N>,
+    publication: u64,
+}
 
 /// The right to write a slot; given back on drop.
 #[derive(Debug)]
@@ -101,7 +104,7 @@ impl<const N: usize, const M: usize> Slot<N, M> {
             let published = self.published.load(Ordering::Acquire);
             let lane = &self.lanes[place(published)];
             if lane.tag.load(Ordering::Acquire) == published {
-                let taken = take(View(lane));
+                let taken = take(View { lane, publication: published });
                 fence(Ordering::Acquire);
                 if lane.tag.load(Ordering::Relaxed) == published {
                     return taken;
@@ -120,19 +123,21 @@ impl<const N: usize, const M: usize> Slot<N, M> {
         self.notes[at].load(Ordering::Relaxed)
     }
 
-    /// Asks for the memory that a write will need, all at once. Behind the lock it would be asked for one after another,
-    /// because a read-modify-write waits for everything before it; with more symbols than a cache holds that is most of
-    /// what a write costs. What is read says nothing.
+    /// Looks at both tags, and at these words of both lanes, to have their memory at hand. What comes back says nothing.
+    ///
+    /// Behind the lock memory would be asked for one piece after another, because a read-modify-write waits for everything
+    /// before it; with more symbols than a cache holds that is most of what a write costs. So a writer looks at all of it
+    /// first, and hands what came back to [`std::hint::black_box`]. The line of the lock it needs at once in any case.
     #[inline]
-    pub fn expect_write<const P: usize>(&self, places: [usize; P]) {
-        let mut seen = self.notes.last().map_or(0, |note| note.load(Ordering::Relaxed));
+    pub fn glance<const P: usize>(&self, places: [usize; P]) -> u64 {
+        let mut seen = 0;
         for lane in &self.lanes {
             seen |= lane.tag.load(Ordering::Relaxed);
             for at in places {
                 seen |= lane.words[at].load(Ordering::Relaxed);
             }
         }
-        std::hint::black_box(seen);
+        seen
     }
 
     /// Takes the slot for writing. Waits only for another *writer* of this very slot.
@@ -154,13 +159,19 @@ fn place(publication: u64) -> usize {
 }
 
 impl<const N: usize> View<'_, N> {
+    /// Which publication of the slot this is: how many there have been up to it.
+    #[inline]
+    pub fn publication(&self) -> u64 {
+        self.publication
+    }
+
     /// The word at that place.
     ///
     /// # Panics
     /// When `at` is not below `N`.
     #[inline]
     pub fn get(&self, at: usize) -> u64 {
-        self.0.words[at].load(Ordering::Relaxed)
+        self.lane.words[at].load(Ordering::Relaxed)
     }
 }
 
@@ -168,7 +179,7 @@ impl<'a, const N: usize, const M: usize> Guard<'a, N, M> {
     /// The present words. They stand still as long as the guard is held.
     #[inline]
     pub fn view(&self) -> View<'a, N> {
-        View(&self.slot.lanes[place(self.published)])
+        View { lane: &self.slot.lanes[place(self.published)], publication: self.published }
     }
 
     /// A note. It stands still as long as the guard is held.
@@ -281,6 +292,7 @@ mod tests {
         assert_eq!(words(&slot), [1, 20, 3, 40]);
         write(&slot, &[(0, 10)]);
         assert_eq!(words(&slot), [10, 20, 3, 40]);
+        assert_eq!(slot.read(|view| view.publication()), 5);
     }
 
     #[test]

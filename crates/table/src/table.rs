@@ -6,8 +6,9 @@ use std::sync::Arc;
 use market::{Group, Micros, Quote, Symbol};
 
 use crate::feeds::{FeedId, FeedInfo, FeedState, Feeds};
-use crate::layout::{self, HEARD, Origin, fill};
+use crate::layout::{self, HEARD, fill};
 use crate::names::{Entry, Names};
+use crate::origins::{self, Origin};
 use crate::sequence::Sequencer;
 use crate::sync::{AtomicU64, Ordering};
 use crate::watcher::Watchers;
@@ -16,7 +17,7 @@ use crate::{Watcher, Writer};
 /// How large a table is. It never grows beyond this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Most symbols. A symbol costs 8 bytes at once and about 1.1 KB from when its name comes up.
+    /// Most symbols. A symbol costs 8 bytes at once and about 1 KB from when its name comes up.
     pub symbols: usize,
     /// Most feeds, at most 65,535.
     pub feeds: usize,
@@ -29,7 +30,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// 16,384 symbols (about 18 MB when all are used), 64 feeds, 64 writers, one watcher, epoch 1.
+    /// 16,384 symbols (about 16 MB when all are used), 64 feeds, 64 writers, one watcher, epoch 1.
     fn default() -> Config {
         Config { symbols: 16_384, feeds: 64, writers: 64, watchers: 1, epoch: 1 }
     }
@@ -216,7 +217,7 @@ impl Table {
     /// Where the values of a group came from. Unlike everything else here it takes its turn with the writers of this
     /// symbol: for people and tests, not for the way of a quote.
     pub fn origin(&self, id: SymbolId, group: Group) -> Origin {
-        layout::origin(&self.entry(id).slot.lock(), group)
+        origins::origin(&self.entry(id).slot.lock(), group)
     }
 
     /// The highest sequence such that every change up to it is visible. Never moves back. Looks at every writer's

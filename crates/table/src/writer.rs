@@ -1,12 +1,13 @@
 //! The writing side: updates in, numbered changes out.
 
 use std::fmt;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use market::{FieldSet, Micros, Reason, Status, Update};
 
 use crate::feeds::FeedId;
-use crate::layout::{FIRST_LINES, HEARD};
+use crate::layout::{HEARD, glance};
 use crate::merge;
 use crate::sequence::Place;
 use crate::sync::Ordering;
@@ -77,8 +78,8 @@ impl Writer {
         ts_pub: Micros,
         mid_write: impl FnOnce(),
     ) -> Applied {
-        let slot = &self.table.names.entry(id).slot;
-        slot.expect_write(FIRST_LINES);
+        let slot = &self.table.entry(id).slot;
+        black_box(glance(slot));
         let mut guard = slot.lock();
         let old = guard.view();
         let Some(plan) = merge::plan(&old, &guard, update) else { return Applied::Older };
@@ -112,7 +113,7 @@ impl Writer {
     /// change, or `None` when it was so already. `Stale`, `Connecting` and `Suspect` do not cover `Halted`, `Closed` and
     /// `Delisted`, but even then the venue sequences are forgotten, because the next connection may begin anywhere.
     pub fn set_status(&mut self, id: SymbolId, status: Status, reason: Reason, now: Micros) -> Option<u64> {
-        let mut guard = self.table.names.entry(id).slot.lock();
+        let mut guard = self.table.entry(id).slot.lock();
         let old = guard.view();
         let plan = merge::plan_status(&old, &guard, status, reason);
         if plan.changed.is_empty() {

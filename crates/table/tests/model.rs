@@ -182,6 +182,8 @@ fn a_number() -> impl Strategy<Value = Option<Decimal>> {
         1 => Just(None),
         6 => (0_i64..4, 0_u32..3).prop_map(|(n, zeros)| Some(Decimal::new(n * 10_i64.pow(zeros), zeros))),
         1 => (any::<i64>(), 0_u32..28).prop_map(|(n, scale)| Some(Decimal::new(n, scale))),
+        1 => (any::<[u32; 3]>(), any::<bool>(), 0_u32..28)
+            .prop_map(|([low, middle, high], minus, scale)| Some(Decimal::from_parts(low, middle, high, minus, scale))),
     ]
 }
 
