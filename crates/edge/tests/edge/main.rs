@@ -4,6 +4,7 @@
 
 mod control;
 mod drain;
+mod fault;
 mod formats;
 mod http;
 mod limits;
@@ -13,4 +14,5 @@ mod polls;
 mod resume;
 mod spec;
 mod stream;
+mod stress;
 mod support;

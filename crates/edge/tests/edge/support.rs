@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge::{Config, Edge, Notifier};
+use edge::{Config, Edge, Listen, Notifier};
 use market::{Decimal, Field, FieldSet, Micros, Price, RealClock, Reason, Source, Status, Symbol, Update};
 use prometheus::Registry;
 use table::{Applied, FeedId, FeedInfo, FeedMode, SymbolId, Table, Writer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wire::decode::{Parser, RawEvent};
@@ -41,13 +41,36 @@ pub(crate) const ETH: &str = "TEST:ETH-USD";
 impl Running {
     pub(crate) async fn start(mut config: Config) -> Running {
         config.hand_over = hand_over();
+        Running::over(config, Running::table())
+    }
+
+    /// A table with two symbols that nobody has heard of yet.
+    pub(crate) fn table() -> Arc<Table> {
         let table = Table::new(table::Config { symbols: 2_000, epoch: 0xabc, ..table::Config::default() });
+        for name in [BTC, ETH] {
+            table.intern(&Symbol::parse(name).unwrap()).unwrap();
+        }
+        table
+    }
+
+    /// An edge over that table, with a writer loop for each of its watchers.
+    pub(crate) fn over(config: Config, table: Arc<Table>) -> Running {
+        Running::behind(config, table, |listener| listener)
+    }
+
+    /// The same behind another kind of listener.
+    pub(crate) fn behind<L: Listen>(
+        config: Config,
+        table: Arc<Table>,
+        listen: impl FnOnce(TcpListener) -> L,
+    ) -> Running {
         let registry = Registry::new();
         let limits = config.limits.clone();
         let edge =
             Edge::new(config, Arc::clone(&table), Arc::new(RealClock::new()), registry.clone()).unwrap();
         let listener = edge::bind(([127, 0, 0, 1], 0).into(), &limits).unwrap();
         let addr = listener.local_addr().unwrap();
+        let listener = listen(listener);
         let stop = CancellationToken::new();
         let notifier = edge.notifier();
         let served = tokio::spawn({
@@ -62,9 +85,6 @@ impl Running {
         };
         let feed = table.add_feed(info).unwrap();
         let writer = table.writer().unwrap();
-        for name in [BTC, ETH] {
-            table.intern(&Symbol::parse(name).unwrap()).unwrap();
-        }
         Running { addr, table, writer, notifier, registry, feed, stop, served }
     }
 
@@ -194,6 +214,7 @@ impl Answer {
 /// One connection, read byte by byte: head, chunks, events.
 pub(crate) struct Client {
     pub(crate) socket: TcpStream,
+    in_chunks: bool,
     /// Bytes of the wire that are not taken yet.
     pub(crate) bytes: Vec<u8>,
     parser: Parser,
@@ -208,6 +229,7 @@ impl Client {
         let socket = TcpStream::connect(addr).await.unwrap();
         Client {
             socket,
+            in_chunks: true,
             bytes: Vec::new(),
             parser: Parser::default(),
             events: std::collections::VecDeque::new(),
@@ -217,7 +239,18 @@ impl Client {
     }
 
     pub(crate) async fn send(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) {
-        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n");
+        self.send_as("HTTP/1.1", method, target, headers).await;
+    }
+
+    /// In an older version of HTTP the body of a stream comes without chunks, and hyper writes it.
+    pub(crate) async fn send_as(
+        &mut self,
+        version: &str,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) {
+        let mut text = format!("{method} {target} {version}\r\nHost: localhost\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -267,10 +300,12 @@ impl Client {
         let head = String::from_utf8(self.bytes.drain(..end + 4).take(end).collect()).unwrap();
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers = lines
+        let headers: Vec<_> = lines
             .map(|line| line.split_once(": ").unwrap())
             .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
             .collect();
+        self.in_chunks =
+            headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
         (status, headers)
     }
 
@@ -294,8 +329,16 @@ impl Client {
         }
     }
 
-    /// Takes one chunk of the body.
+    /// Takes one chunk of the body. May be dropped and called again.
     async fn chunk(&mut self) -> bool {
+        if !self.in_chunks {
+            if self.bytes.is_empty() && !self.more().await {
+                return false;
+            }
+            let data = std::mem::take(&mut self.bytes);
+            self.push(&data);
+            return true;
+        }
         let (size, from) = loop {
             if let Some(at) = self.bytes.windows(2).position(|w| w == b"\r\n") {
                 let size = std::str::from_utf8(&self.bytes[..at]).unwrap();
@@ -312,11 +355,15 @@ impl Client {
         }
         let data: Vec<u8> = self.bytes.drain(..from + size + 2).skip(from).take(size).collect();
         self.ended = size == 0;
-        self.body.extend_from_slice(&data);
-        let mut events = Vec::new();
-        self.parser.push(&data, &mut events).unwrap();
-        self.events.extend(events);
+        self.push(&data);
         true
+    }
+
+    fn push(&mut self, data: &[u8]) {
+        self.body.extend_from_slice(data);
+        let mut events = Vec::new();
+        self.parser.push(data, &mut events).unwrap();
+        self.events.extend(events);
     }
 
     /// The next event of that kind; others are passed over.
