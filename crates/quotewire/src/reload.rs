@@ -5,12 +5,22 @@
 use edge::Edge;
 use market::Clock;
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::serve::configured;
+
+/// Every SIGHUP since this was made. Without it the first one would end the process.
+#[derive(Debug)]
+pub(crate) struct Hangups(std::io::Result<Signal>);
+
+impl Hangups {
+    pub(crate) fn catch() -> Hangups {
+        Hangups(signal(SignalKind::hangup()))
+    }
+}
 
 /// One setting as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,21 +68,27 @@ impl Reload {
     }
 
     /// Reloads with every SIGHUP. Never ends by itself.
-    pub(crate) async fn on_signal(&mut self, edge: &Edge, clock: &dyn Clock) {
+    pub(crate) async fn on_signal(&mut self, hangups: Hangups, edge: &Edge, clock: &dyn Clock) {
         self.loaded.set(clock.now().get() / 1_000_000);
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return std::future::pending().await };
-        while hangup.recv().await.is_some() {
-            let outcome = match self.reload(edge) {
+        let Ok(mut hangups) = hangups.0 else { return std::future::pending().await };
+        while hangups.recv().await.is_some() {
+            let outcome = self.reload(edge);
+            // Counted before it is said: who reads that it was done finds it counted.
+            let name = match &outcome {
+                Ok(difference) if difference.applied.is_empty() => "unchanged",
+                Ok(_) => "applied",
+                Err(_) => "refused",
+            };
+            self.outcomes.with_label_values(&[name]).inc();
+            match outcome {
                 Ok(difference) => {
                     self.loaded.set(clock.now().get() / 1_000_000);
-                    tell(&difference)
+                    tell(&difference);
                 }
                 Err(failure) => {
                     tracing::error!("configuration not reloaded, the old one stays in force: {failure}");
-                    "refused"
                 }
-            };
-            self.outcomes.with_label_values(&[outcome]).inc();
+            }
         }
         std::future::pending().await
     }
@@ -109,19 +125,18 @@ fn in_force(old: &edge::Config, new: edge::Config) -> edge::Config {
     edge::Config { limits, seed: old.seed, hand_over: old.hand_over, io_uring: old.io_uring, ..new }
 }
 
-fn tell(difference: &Difference) -> &'static str {
+fn tell(difference: &Difference) {
     for what in &difference.needs_restart {
         tracing::warn!("configuration: {what}: needs a restart");
     }
     if difference.applied.is_empty() {
         tracing::info!("configuration reloaded: nothing to put in force");
-        return "unchanged";
+        return;
     }
     for what in &difference.applied {
         tracing::info!("configuration: {what}");
     }
     tracing::info!("configuration reloaded");
-    "applied"
 }
 
 /// Every setting of a configuration. Feeds are shown by name only, because their addresses may hold secrets.

@@ -19,7 +19,7 @@ use crate::config::{self, Config, FeedConfig, FeedKind};
 use crate::failure::Failure;
 use crate::feeds::{self, Source};
 use crate::ingest_metrics::IngestMetrics;
-use crate::reload::Reload;
+use crate::reload::{Hangups, Reload};
 use crate::sink::{PublishTime, TableSink};
 use crate::table_metrics::TableMetrics;
 
@@ -154,15 +154,16 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
         let (edge, stop) = (edge.clone(), stop_edge.clone());
         tokio::spawn(async move { edge.serve(listener, stop).await })
     };
-    // Before anybody knows that we are here: who is told may tell us to stop.
+    // Before anybody knows that we are here: who is told may tell us to stop, or to read the configuration again.
     let stop = signal();
+    let hangups = Hangups::catch();
     say_ready(address, admin_address);
 
     let mut ended = None;
     let mut broken = None;
     tokio::select! {
         signal = stop => tracing::info!(signal, "stopping: saying goodbye to clients"),
-        () = reload.on_signal(&edge, &*clock) => {}
+        () = reload.on_signal(hangups, &edge, &*clock) => {}
         // The edge only ends when told to: this is a fault of our own, and it must not go unseen.
         fault = &mut public => ended = Some(fault),
         fault = first_fault(&mut tasks) => broken = Some(fault),

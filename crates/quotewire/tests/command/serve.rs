@@ -98,6 +98,25 @@ fn a_signal_says_goodbye_and_ends_well() {
     }
 }
 
+/// Whoever reads the address may send a signal at once, and an uncaught one ends the process.
+#[test]
+fn signals_are_caught_before_the_address_is_told() {
+    let sim = File::new("[[feeds]]\nkind = \"sim\"\n");
+    let path = sim.path();
+    let mut server = Server::spawn(&["--config", path.to_str().unwrap()]);
+    server.line("listening on ");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+    for (name, number) in [("SIGHUP", 1), ("SIGINT", 2), ("SIGTERM", 15)] {
+        assert!(caught & 1 << (number - 1) != 0, "{name} is not caught: {caught:x}");
+    }
+    server.signal("-HUP");
+    server.containing("configuration reloaded");
+    server.signal("-TERM");
+    assert_eq!(server.wait(), Some(0));
+}
+
 #[test]
 fn operators_are_answered_on_their_own_listener() {
     let server = Server::start(&["--sim"]);

@@ -45,6 +45,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(args: &[&str]) -> Server {
+        let mut server = Server::spawn(args);
+        server.url = server.line("listening on ");
+        server.admin = server.line("admin on ");
+        server
+    }
+
+    /// Started, and nothing of what it says has been read.
+    pub(crate) fn spawn(args: &[&str]) -> Server {
         let mut child = quotewire()
             .arg("serve")
             .args(args)
@@ -60,10 +68,7 @@ impl Server {
                 let _ = send.try_send(line);
             }
         });
-        let mut server = Server { child, url: String::new(), admin: String::new(), lines };
-        server.url = server.line("listening on ");
-        server.admin = server.line("admin on ");
-        server
+        Server { child, url: String::new(), admin: String::new(), lines }
     }
 
     /// Waits for a line of standard error that begins so, and returns the rest of it.
