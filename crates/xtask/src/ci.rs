@@ -118,17 +118,31 @@ fn doc() -> Result<(), Failure> {
 }
 
 fn test() -> Result<(), Failure> {
-    // A run that stops at the first crate hides what else is broken.
-    exec::run(&mut exec::cargo(["test", "--locked", "--workspace", "--no-fail-fast"]))
+    // A run that stops at the first crate hides what else is broken. What has failed is said once more at the end: there it
+    // would otherwise be looked for among thousands of lines.
+    let mut broken = Vec::new();
+    let mut command = exec::cargo(["test", "--locked", "--workspace", "--no-fail-fast"]);
+    let outcome =
+        exec::run_and_hear(&mut command, |line| broken.extend(failed_test(line).map(str::to_owned)));
+    if outcome.is_err() && !broken.is_empty() {
+        return failed(format!("{} failed: {}", broken.len(), broken.join(", ")));
+    }
+    outcome
+}
+
+/// The name of the test, when the line says that one has failed.
+fn failed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 /// Writer loops own the sockets of plain HTTP/1.1 streams, and so of nearly every test. The other way of writing, which all
-/// other streams take, must keep the same promises.
+/// other streams take, must keep the same promises. What asks for it are the tests of the edge through its front door, and
+/// the worlds.
 fn hyper() -> Result<(), Failure> {
-    for words in
-        [&["test", "--locked", "-p", "edge"][..], &["test", "--locked", "-p", "quotewire", "simulation"]]
-    {
-        exec::run(exec::cargo(words.iter().copied()).env("QUOTEWIRE_HAND_OVER", "no"))?;
+    for target in [&["--test", "edge"][..], &["--bin", "quotewire", "simulation"]] {
+        // Of the whole workspace, as in `test`: for single crates cargo chooses other features and builds everything anew.
+        let mut command = exec::cargo(["test", "--locked", "--workspace"]);
+        exec::run(command.args(target).env("QUOTEWIRE_HAND_OVER", "no"))?;
     }
     Ok(())
 }
@@ -209,6 +223,18 @@ mod tests {
         assert_eq!(STEPS[place("docs").unwrap()].name, "docs");
         let why = place("lint").unwrap_err();
         assert!(matches!(&why, Failure::Usage(text) if text.contains("only setup, tidy")), "{why}");
+    }
+
+    #[test]
+    fn a_failed_test_is_named() {
+        assert_eq!(failed_test("test names::are_kept ... FAILED"), Some("names::are_kept"));
+        assert_eq!(
+            failed_test("test crates/a/src/lib.rs - b (line 3) ... FAILED"),
+            Some("crates/a/src/lib.rs - b (line 3)")
+        );
+        for line in ["test names::are_kept ... ok", "test result: FAILED. 1 passed", "failures:"] {
+            assert_eq!(failed_test(line), None);
+        }
     }
 
     #[test]

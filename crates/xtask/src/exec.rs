@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -40,9 +41,19 @@ pub(crate) fn program<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item 
     command
 }
 
-/// `cargo` with its arguments: the one that runs us, so that a `+toolchain` is kept.
+/// `cargo` with its arguments: the one that runs us, so that a `+toolchain` is kept. What it has set for us about our own crate
+/// is taken away again: build scripts that look at such variables would have half of the dependencies built anew, first here
+/// and then by the next `cargo` that is typed by hand.
 pub(crate) fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), args)
+    let mut command = program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), args);
+    let ours = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// Runs a program with its output going where ours goes, and prints the line that repeats it by hand.
@@ -53,6 +64,30 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => failed(format!("`{line}` ended with {status}")),
         Err(error) => failed(format!("`{line}` could not be started: {error}")),
+    }
+}
+
+/// The same, and `hear` is told every line that it writes to its standard output.
+pub(crate) fn run_and_hear(command: &mut Command, mut hear: impl FnMut(&str)) -> Result<(), Failure> {
+    let line = spelled(command);
+    println!("$ {line}");
+    let mut child = match command.stdout(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => return failed(format!("`{line}` could not be started: {error}")),
+    };
+    let mut said = child.stdout.take().map(BufReader::new);
+    let mut bytes = Vec::new();
+    // Bytes, because a test may write anything. What cannot be read is not worth stopping for: how it ends counts.
+    while let Some(Ok(1..)) = said.as_mut().map(|said| said.read_until(b'\n', &mut bytes)) {
+        let text = String::from_utf8_lossy(&bytes);
+        print!("{text}");
+        hear(text.trim_end());
+        bytes.clear();
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => failed(format!("`{line}` ended with {status}")),
+        Err(error) => failed(format!("`{line}` could not be waited for: {error}")),
     }
 }
 
@@ -113,12 +148,28 @@ mod tests {
     }
 
     #[test]
+    fn a_cargo_that_we_start_is_as_one_that_is_typed() {
+        let command = cargo(["test"]);
+        let taken: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
+        // Set by the cargo that runs this test.
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"].map(OsStr::new) {
+            assert_eq!(std::env::var_os(name).is_some(), taken.contains(&(name, None)), "{taken:?}");
+        }
+    }
+
+    #[test]
     fn a_program_that_fails_or_is_missing_is_a_failure() {
         assert!(run(&mut program("true", [""; 0])).is_ok());
         let why = run(&mut program("false", [""; 0])).unwrap_err().to_string();
         assert!(why.contains("`false` ended with exit status: 1"), "{why}");
         let why = read(&mut program("no-such-program", [""; 0])).unwrap_err().to_string();
         assert!(why.contains("could not be started"), "{why}");
+        let mut heard = Vec::new();
+        let outcome = run_and_hear(&mut program("sh", ["-c", "echo one; printf two; false"]), |line| {
+            heard.push(line.to_owned());
+        });
+        assert!(outcome.is_err() && heard == ["one", "two"], "{heard:?}");
+        assert!(run_and_hear(&mut program("true", [""; 0]), |_| {}).is_ok());
         assert!(find("sh").is_some() && find("no-such-program").is_none());
     }
 }
