@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use table::SymbolId;
 
 use crate::frames::Frames;
-use crate::outbox::Owed;
+use crate::outbox::{Echo, Owed};
 use crate::tally::Tally;
 use crate::tape::Tape;
 
@@ -16,6 +16,7 @@ pub(crate) struct Desk {
     pub(crate) places: Places,
     /// Room for a round that is told in one go.
     pub(crate) owed: Option<Box<Owed>>,
+    pub(crate) echo: Echo,
     pub(crate) tally: Tally,
     /// Room for an id, and for the event that follows it.
     pub(crate) id: Vec<u8>,

@@ -48,6 +48,20 @@ impl Follow {
         size_of::<Follow>() + self.trades.capacity() * size_of::<u64>()
     }
 
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// Whether what it tells depends on nothing but its place in the ring.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.trades_only && self.lost_before.is_none()
+    }
+
+    /// Everything before this place has been told.
+    pub(crate) fn skip_to(&mut self, cursor: u64) {
+        (self.cursor, self.target) = (cursor, cursor);
+    }
+
     pub(crate) fn retain(&mut self, kept: &[bool]) {
         let mut places = kept.iter();
         self.trades.retain(|_| *places.next().unwrap_or(&true));

@@ -28,8 +28,10 @@ use crate::pace::Pace;
 use crate::ring::Ring;
 use crate::sent::Sent;
 
+mod echo;
 mod rounds;
 
+pub(crate) use echo::Echo;
 pub(crate) use rounds::{Look, Owed};
 
 /// Bytes of events joined into one buffer before the connection gets it. It bounds a stream's unsent memory, and is

@@ -3,7 +3,7 @@
 use market::Quote;
 
 /// What was last told of one symbol. Ten bytes without padding, because a stream has one for each of its symbols.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sent {
     /// Of the sequence 47 bits, which a million changes a second use up in four years of one process, and in the highest
     /// bit whether the next event is a snapshot, whatever has changed.

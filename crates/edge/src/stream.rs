@@ -209,6 +209,7 @@ impl Voice {
         let now = moment.now;
         let from = out.len();
         let table = &core.table;
+        let mut said = Told::default();
         // A heartbeat says that everything up to its sequence was told, so it looks for itself.
         let mut look_due = std::mem::take(&mut self.look_owed)
             || rang
@@ -235,8 +236,7 @@ impl Voice {
                     break;
                 }
                 let most = from + outbox.pace.allowance(BUFFER);
-                let told = outbox.compose(desk, table, most, moment, out);
-                self.count(told, occasion, &mut desk.tally);
+                said = said.and(outbox.compose(desk, table, most, moment, out));
                 continue;
             }
             if !std::mem::take(&mut look_due) {
@@ -259,16 +259,23 @@ impl Voice {
                 core.resubscribe(client, outbox);
             }
             self.begun |= look == Look::All;
+            if look == Look::All
+                && let Some(told) = outbox.repeat(&mut desk.echo, out)
+            {
+                said = said.and(told);
+                break;
+            }
             // A stream that may not speak yet is let go ahead by a status of its own, in the order of the ring.
             if outbox.follow.is_some() && (look == Look::All || outbox.has_status_news(table)) {
                 let most = outbox.pace.allowance(BUFFER);
-                let told = outbox.drain(desk, ring, table, most, out);
-                self.count(told, occasion, &mut desk.tally);
+                said = said.and(outbox.drain(desk, ring, table, most, out));
                 // There may be more than a buffer of it.
                 self.look_owed |= outbox.has_more();
             }
             outbox.begin(desk, table, look, now);
         }
+        desk.echo.hear(outbox, &out[from..], said);
+        self.count(said, occasion, &mut desk.tally);
         // What it was to look for and has not is found by the next look, and so is what woke it during a round.
         self.look_owed |= look_due || (outbox.in_round() && wake.owed());
         let told = out.len() > from;

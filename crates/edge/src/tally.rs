@@ -25,6 +25,32 @@ pub(crate) struct Told {
     pub(crate) newest: Option<Micros>,
 }
 
+impl Told {
+    /// Both.
+    pub(crate) fn and(self, other: Told) -> Told {
+        Told {
+            snapshots: self.snapshots + other.snapshots,
+            quotes: self.quotes + other.quotes,
+            statuses: self.statuses + other.statuses,
+            lagged: self.lagged + other.lagged,
+            missed: self.missed + other.missed,
+            conflated: self.conflated + other.conflated,
+            shared: self.shared + other.shared,
+            newest: self.newest.max(other.newest),
+        }
+    }
+
+    /// Events of symbols and feeds.
+    pub(crate) fn events(&self) -> u64 {
+        self.snapshots + self.quotes + self.statuses
+    }
+
+    /// The same, from bytes that had been encoded before.
+    pub(crate) fn as_shared(self) -> Told {
+        Told { shared: self.events(), ..self }
+    }
+}
+
 /// Counted and not yet shown.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {

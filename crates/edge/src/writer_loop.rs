@@ -205,6 +205,7 @@ impl WriterLoop {
             self.look(start);
             self.next_look = start + LOOK_EVERY;
         }
+        self.desk.echo.begin();
         self.seats.list_deferred(start, self.spacing.window());
         self.ring_alarms(start);
         if start >= self.next_housekeeping {
