@@ -126,11 +126,13 @@ impl Outbox {
         let mode = self.asked.settings.mode;
         let mut rated = self.named.as_ref().map_or(&[][..], |named| &named.rated).iter().peekable();
         for (at, (&id, sent)) in self.symbols.iter().zip(&self.sent).enumerate() {
-            let rate = rated.next_if(|rate| rate.at == at);
             let changed = table.changed_seq(id);
             if !sent.is_behind(changed) {
                 continue;
             }
+            // Both lists are in order of the place.
+            while rated.next_if(|rate| rate.at < at).is_some() {}
+            let rate = rated.next_if(|rate| rate.at == at);
             let later = rate.filter(|rate| now < rate.due);
             let free = look == Look::All && later.is_none() && (sent.is_whole() || mode == Mode::Latest);
             if free || self.may_go_now(table, id, sent, mode, look, later.is_some()) {
