@@ -188,10 +188,14 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
 }
 
 /// How many loops write to clients. By default half of the processors do: the others have the kernel's part of it to do, and
-/// feeds.
+/// feeds. Two where there are two, because a burst that is for thousands holds up nobody who is at the other loop.
 fn writer_loops(configured: usize) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if configured > 0 { configured } else { (cores / 2).clamp(1, 16) }
+    if configured > 0 { configured } else { default_loops(cores) }
+}
+
+fn default_loops(cores: usize) -> usize {
+    (cores / 2).max(cores.min(2)).clamp(1, 16)
 }
 
 /// Waits for a feed that broke by a fault of our own. Feeds that end in good order are none of our business here.
@@ -235,5 +239,16 @@ pub(crate) fn signal() -> impl Future<Output = &'static str> {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::default_loops;
+
+    #[test]
+    fn half_of_the_processors_write_and_two_where_there_are_two() {
+        let loops = [1, 2, 3, 4, 8, 16, 64].map(default_loops);
+        assert_eq!(loops, [1, 2, 2, 2, 4, 8, 16]);
     }
 }
