@@ -120,6 +120,8 @@ impl Outbox {
         now: Duration,
     ) -> Outbox {
         let mut quote = Quote::default();
+        // It may have grown into more room than it needs, by its patterns.
+        let symbols = symbols.into_boxed_slice().into_vec();
         let sent = symbols
             .iter()
             .map(|&id| {
