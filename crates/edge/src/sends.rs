@@ -4,7 +4,8 @@
 //!
 //! The kernel is handed raw addresses of the bytes to send. [`Ring::send_all`] borrows those bytes and sockets until it
 //! returns, and returns only when the kernel has completed every send that it was handed: so no address outlives its
-//! borrow. Where that cannot be known, because waiting itself fails, the process ends instead of returning.
+//! borrow. Where that cannot be known, because waiting itself fails, the process ends instead of returning. Nothing that is
+//! not its own is called in between, so nothing can unwind past it.
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "the interface takes addresses; argued above"))]
 
 use std::io;
@@ -82,7 +83,14 @@ mod linux {
         pub(super) fn new() -> io::Result<Ring> {
             let mut builder = IoUring::builder();
             builder.setup_single_issuer().setup_coop_taskrun();
-            builder.build(ENTRIES).map(Ring)
+            let mut ring = builder.build(ENTRIES).map(Ring)?;
+            // A sandbox may allow to set one up, and not to use it.
+            let nothing = opcode::Nop::new().build();
+            // SAFETY: it has no addresses.
+            unsafe { ring.0.submission().push(&nothing) }.map_err(io::Error::other)?;
+            ring.0.submit_and_wait(1)?;
+            let works = ring.0.completion().next().is_some();
+            if works { Ok(ring) } else { Err(io::ErrorKind::Unsupported.into()) }
         }
 
         pub(super) fn send_all<'a>(
@@ -92,7 +100,9 @@ mod linux {
         ) {
             loop {
                 let first = sent.len();
-                for (socket, bytes) in sends.by_ref().take(ENTRIES as usize) {
+                // What makes them is the caller's, and may do anything: so all are there before the first is handed over.
+                let part: Vec<_> = sends.by_ref().take(ENTRIES as usize).collect();
+                for (socket, bytes) in part {
                     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
                     let send = opcode::Send::new(types::Fd(socket.as_raw_fd()), bytes.as_ptr(), length)
                         .flags(DONT_WAIT)

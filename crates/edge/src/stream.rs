@@ -253,18 +253,18 @@ impl Voice {
                     Look::Statuses
                 }
             };
-            client.saw_statuses(statuses);
             let ring = &core.hub.signal.ring;
             if outbox.grow(table, ring) {
                 core.resubscribe(client, outbox);
             }
             self.begun |= look == Look::All;
             if look == Look::All
-                && let Some(told) = outbox.repeat(&mut desk.echo, out)
+                && let Some(told) = outbox.repeat(&mut desk.echo, now, out)
             {
                 said = said.and(told);
                 break;
             }
+            client.saw_statuses(statuses);
             // A stream that may not speak yet is let go ahead by a status of its own, in the order of the ring.
             if outbox.follow.is_some() && (look == Look::All || outbox.has_status_news(table)) {
                 let most = outbox.pace.allowance(BUFFER);
@@ -274,7 +274,7 @@ impl Voice {
             }
             outbox.begin(desk, table, look, now);
         }
-        desk.echo.hear(outbox, &out[from..], said);
+        desk.echo.hear(outbox, &out[from..], said, now);
         self.count(said, occasion, &mut desk.tally);
         // What it was to look for and has not is found by the next look, and so is what woke it during a round.
         self.look_owed |= look_due || (outbox.in_round() && wake.owed());
@@ -294,14 +294,12 @@ impl Voice {
     }
 
     fn count(&mut self, told: Told, occasion: Occasion, tally: &mut Tally) {
-        // Since the newest change told was published, and no less than what the stream has waited since it was woken: the
-        // sooner of the changes merged into an event may be that old.
         let Occasion { waited, moment, .. } = occasion;
-        let lag = told.newest.map(|published| moment.wall.since(published).max(waited));
-        if let Some(lag) = lag {
+        if let Some(published) = told.newest {
+            let lag = moment.wall.since(published).max(waited);
             self.lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
         }
-        tally.add(told, lag);
+        tally.add(told, waited);
     }
 }
 
@@ -357,7 +355,7 @@ impl QuoteStream {
         let mut out = Vec::new();
         let mut desk = core.desks.take();
         let next = self.stream.turn(Occasion { wake, rang, waited, moment }, &mut desk, &mut out);
-        desk.tally.show(&core.metrics, &core.metrics.delivery_by_hyper.local());
+        desk.tally.show(&core.metrics, &core.metrics.delivery_by_hyper.local(), core.clock.now());
         core.desks.put_back(desk);
         if !out.is_empty() {
             return Poll::Ready(Some(out.into()));

@@ -55,8 +55,9 @@ impl Told {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     told: Told,
-    /// How old the newest change of each write was; at most one for each write since the last time.
-    lags: Vec<Duration>,
+    /// When the newest change of each write was published, and how long its stream had waited; at most one for each write
+    /// since the last time.
+    lags: Vec<(Micros, Duration)>,
     pub(crate) hellos: u64,
     pub(crate) heartbeats: u64,
     pub(crate) goodbyes: u64,
@@ -65,8 +66,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, told: Told, lag: Option<Duration>) {
-        let Told { snapshots, quotes, statuses, lagged, missed, conflated, shared, newest: _ } = told;
+    /// What was told to a stream that had waited for so long.
+    pub(crate) fn add(&mut self, told: Told, waited: Duration) {
+        let Told { snapshots, quotes, statuses, lagged, missed, conflated, shared, newest } = told;
         self.told.snapshots += snapshots;
         self.told.quotes += quotes;
         self.told.statuses += statuses;
@@ -74,11 +76,11 @@ impl Tally {
         self.told.missed += missed;
         self.told.conflated += conflated;
         self.told.shared += shared;
-        self.lags.extend(lag);
+        self.lags.extend(newest.map(|published| (published, waited)));
     }
 
-    /// Adds everything to the series, and begins anew.
-    pub(crate) fn show(&mut self, metrics: &Metrics, delivery: &LocalHistogram) {
+    /// Adds everything to the series, and begins anew. What was told has been written `now`.
+    pub(crate) fn show(&mut self, metrics: &Metrics, delivery: &LocalHistogram, now: Micros) {
         let Tally { told, lags, hellos, heartbeats, goodbyes, writes, bytes } = self;
         let counts = [
             (&metrics.events.snapshot, &mut told.snapshots),
@@ -101,8 +103,10 @@ impl Tally {
             }
         }
         if !lags.is_empty() {
-            for lag in lags.drain(..) {
-                delivery.observe(lag.as_secs_f64());
+            for (published, waited) in lags.drain(..) {
+                // No less than what the stream has waited since it was woken: the sooner of the changes merged into an event
+                // may be that old.
+                delivery.observe(now.since(published).max(waited).as_secs_f64());
             }
             delivery.flush();
         }

@@ -225,7 +225,7 @@ impl WriterLoop {
                 }
             }
             self.send();
-            self.desk.tally.show(&self.core.metrics, &self.delivery);
+            self.desk.tally.show(&self.core.metrics, &self.delivery, self.core.clock.now());
             tokio::task::yield_now().await;
         }
         self.seats.recycle(listed);

@@ -6,6 +6,7 @@
 //! missed by it: what the turn looked at had happened before, and what happens later is for the next look.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use table::{FeedId, SymbolId};
 use wire::{Settings, Style};
@@ -16,6 +17,9 @@ use crate::tally::Told;
 
 /// Longer lists are not compared: what they cost is told by other figures.
 const SYMBOLS_MAX: usize = 1_024;
+/// Longer ago is not repeated: where thousands have one list a turn takes its time, and what changes meanwhile is to reach the
+/// later ones with it.
+const FRESH: Duration = Duration::from_millis(1);
 
 /// What the last stream of a turn was told, if others may be told the same.
 #[derive(Debug, Default)]
@@ -26,8 +30,8 @@ pub(crate) struct Echo {
     symbols: Vec<SymbolId>,
     /// The stream that speaks now has the same symbols: it is worth noting what it is told.
     listens: bool,
-    /// There is something to repeat.
-    heard: bool,
+    /// There is something to repeat, told at that time (monotonic).
+    heard: Option<Duration>,
     before: Stand,
     after: Stand,
     bytes: Vec<u8>,
@@ -74,18 +78,18 @@ impl Stand {
 impl Echo {
     /// A turn begins: what was said in an earlier one has passed.
     pub(crate) fn begin(&mut self) {
-        (self.open, self.listens, self.heard) = (true, false, false);
+        (self.open, self.listens, self.heard) = (true, false, None);
     }
 
     /// What was told to the stream that it listens to, if it does: it stands there now.
-    pub(crate) fn hear(&mut self, outbox: &Outbox, bytes: &[u8], told: Told) {
+    pub(crate) fn hear(&mut self, outbox: &Outbox, bytes: &[u8], told: Told, now: Duration) {
         let listens = std::mem::take(&mut self.listens);
         if listens && !bytes.is_empty() && outbox.is_plain() && !outbox.has_more() {
             self.after.take(outbox);
             self.bytes.clear();
             self.bytes.extend_from_slice(bytes);
             self.told = told.as_shared();
-            self.heard = true;
+            self.heard = Some(now);
         }
     }
 }
@@ -104,19 +108,20 @@ impl Outbox {
 
     /// Tells what another stream was told that stood where this one stands; or nothing, and then its own telling is listened
     /// to if it is likely that others will stand there.
-    pub(crate) fn repeat(&mut self, echo: &mut Echo, out: &mut Vec<u8>) -> Option<Told> {
+    pub(crate) fn repeat(&mut self, echo: &mut Echo, now: Duration, out: &mut Vec<u8>) -> Option<Told> {
         echo.listens = false;
         if !echo.open || !self.is_plain() {
             return None;
         }
         if echo.symbols != self.symbols {
             echo.symbols.clone_from(&self.symbols);
-            echo.heard = false;
+            echo.heard = None;
             return None;
         }
-        if !echo.heard || !echo.before.is(self) {
+        let is_fresh = echo.heard.is_some_and(|heard| now.saturating_sub(heard) <= FRESH);
+        if !is_fresh || !echo.before.is(self) {
             echo.before.take(self);
-            (echo.listens, echo.heard) = (true, false);
+            (echo.listens, echo.heard) = (true, None);
             return None;
         }
         let Stand { sent, feeds, last_id, cursor, cut, held_back, .. } = &echo.after;
@@ -134,8 +139,6 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use market::{Decimal, Field, Micros, Source, Symbol, Update};
     use table::{Applied, Table, Writer};
     use wire::{Mode, Parser, View};
@@ -153,6 +156,7 @@ mod tests {
         ring: Ring,
         writer: Writer,
         price: i64,
+        now: Duration,
     }
 
     impl Market {
@@ -163,7 +167,7 @@ mod tests {
             let ring = Ring::new(1_024, symbols);
             ring.starts_after(0);
             let writer = table.writer().unwrap();
-            Market { table, ids, ring, writer, price: 0 }
+            Market { table, ids, ring, writer, price: 0, now: Duration::ZERO }
         }
 
         fn change(&mut self, symbol: usize) {
@@ -189,7 +193,7 @@ mod tests {
         /// One turn of a stream, as its voice has it. And whether it was another's bytes.
         fn turn(&self, outbox: &mut Outbox, desk: &mut Desk) -> (Vec<u8>, Told, bool) {
             let mut out = Vec::new();
-            if let Some(told) = outbox.repeat(&mut desk.echo, &mut out) {
+            if let Some(told) = outbox.repeat(&mut desk.echo, self.now, &mut out) {
                 return (out, told, true);
             }
             let mut told = outbox.drain(desk, &self.ring, &self.table, BUFFER, &mut out);
@@ -197,7 +201,7 @@ mod tests {
             while outbox.in_round() {
                 told = told.and(outbox.compose(desk, &self.table, BUFFER, Moment::default(), &mut out));
             }
-            desk.echo.hear(outbox, &out, told);
+            desk.echo.hear(outbox, &out, told, self.now);
             (out, told, false)
         }
     }
@@ -273,5 +277,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_told_a_while_ago_in_the_same_turn_is_not_repeated() {
+        let mut market = Market::new(2);
+        let mut desk = Desk::default();
+        let mut streams: Vec<_> = (0..4).map(|_| market.open(Mode::Latest)).collect();
+        market.change(0);
+        desk.echo.begin();
+        let mut repeated = Vec::new();
+        for stream in &mut streams {
+            repeated.push(market.turn(stream, &mut desk).2);
+            if repeated.len() == 2 {
+                market.change(1);
+                market.now += 2 * FRESH;
+            }
+        }
+        assert_eq!(
+            repeated,
+            [false, false, false, true],
+            "the third is told what has changed, the fourth with it"
+        );
+        let latest = market.table.changed_seq(market.ids[1]);
+        assert!(streams[2..].iter().all(|stream| stream.last_id >= latest));
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::WriterLoop;
+use super::{SENT_AT, WriterLoop};
 use crate::client::EndReason;
 use crate::desk::Desk;
 use crate::line::{Line, Written};
@@ -26,8 +26,9 @@ impl WriterLoop {
         let (bytes, parcels) = (self.out.len(), self.parcels.len());
         if catch_unwind(AssertUnwindSafe(|| step(self, place))).is_err() {
             tracing::error!("a fault of our own in a stream; it ends");
-            // It may have left these in any state.
-            self.desk = Desk::default();
+            // It may have left these in any state, but for the counts, which are the others' as well.
+            let tally = std::mem::take(&mut self.desk.tally);
+            self.desk = Desk { tally, ..Desk::default() };
             self.out.truncate(bytes);
             self.parcels.truncate(parcels);
             if let Some(seat) = self.seats.get(place) {
@@ -112,6 +113,8 @@ impl WriterLoop {
             });
         }
         self.out.clear();
+        // A greeting of ten thousand symbols is rare.
+        self.out.shrink_to(2 * SENT_AT);
         (self.parcels, self.sent) = (parcels, sent);
     }
 
