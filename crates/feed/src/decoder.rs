@@ -92,6 +92,10 @@ pub struct Batch {
     pub refused: Vec<(Option<InstrumentId>, String)>,
     /// What led to no update, in order.
     pub ignored: Vec<Ignored>,
+    /// Signs of life of one symbol's subscription that tell no value (Bitfinex `hb`).
+    pub heard: Vec<InstrumentId>,
+    /// The venue is ready for the subscription (a welcome, a login that was accepted): see [`crate::Session::waits_for_ready`].
+    pub ready: bool,
 }
 
 impl Batch {
@@ -103,6 +107,8 @@ impl Batch {
             replies: Vec::new(),
             refused: Vec::new(),
             ignored: Vec::new(),
+            heard: Vec::new(),
+            ready: false,
         }
     }
 
@@ -124,6 +130,8 @@ impl Batch {
         self.replies.clear();
         self.refused.clear();
         self.ignored.clear();
+        self.heard.clear();
+        self.ready = false;
     }
 }
 

@@ -20,6 +20,7 @@
 //! | [`sink`] | where updates go |
 //! | [`book`] | a rebuilt order book of bounded depth that keeps the venue's digits |
 //! | [`json`] | borrowed JSON pieces that keep the venue's digits |
+//! | [`inflate`] | compressed frames back to text, within a bound |
 //! | [`supervisor`], [`backoff`], [`ws`], [`rest`] | keeping a session alive |
 //! | [`network`] | the ways out of the process, which a simulation replaces |
 //! | [`capture`] | recordings: `recv_ns TAB kind TAB payload` |
@@ -30,6 +31,7 @@ pub mod backoff;
 pub mod book;
 pub mod capture;
 pub mod decoder;
+pub mod inflate;
 pub mod instrument;
 pub mod json;
 pub mod metrics;
@@ -44,6 +46,6 @@ pub mod ws;
 pub use decoder::{Batch, DecodeError, Decoder, Frame, Ignored};
 pub use instrument::{Instrument, InstrumentId, Instruments};
 pub use pump::{FrameTap, Intake, Stats};
-pub use session::{CatalogueError, KeepAlive, Limits, RestAnswer, Session};
+pub use session::{CatalogueError, KeepAlive, Limits, Overrides, Request, RestAnswer, Secret, Session};
 pub use sink::{Outcome, Sink, SymbolRef};
 pub use supervisor::{FeedEnd, FeedHandle, FeedSettings, Timing};

@@ -7,8 +7,8 @@ use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::RestAnswer;
 use crate::rest::{self, FetchError};
+use crate::{Request, RestAnswer, Secret};
 
 /// Bytes to and from a venue.
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -24,7 +24,11 @@ pub trait Network: Send + Sync + fmt::Debug {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Pending<'a, io::Result<Box<dyn Io>>>;
 
     /// What a venue answers to HTTP requests, in order; see [`rest::fetch`].
-    fn fetch(&self, urls: Vec<String>) -> Pending<'_, Result<Vec<RestAnswer>, FetchError>>;
+    fn fetch(
+        &self,
+        requests: Vec<Request>,
+        headers: Vec<(&'static str, Secret)>,
+    ) -> Pending<'_, Result<Vec<RestAnswer>, FetchError>>;
 }
 
 /// The real one.
@@ -41,7 +45,11 @@ impl Network for Internet {
         })
     }
 
-    fn fetch(&self, urls: Vec<String>) -> Pending<'_, Result<Vec<RestAnswer>, FetchError>> {
-        Box::pin(rest::fetch(urls))
+    fn fetch(
+        &self,
+        requests: Vec<Request>,
+        headers: Vec<(&'static str, Secret)>,
+    ) -> Pending<'_, Result<Vec<RestAnswer>, FetchError>> {
+        Box::pin(rest::fetch(requests, headers))
     }
 }

@@ -294,6 +294,16 @@ impl FrameTap {
         &self.batch.refused
     }
 
+    /// Whether the last frame said that the venue is ready for the subscription.
+    pub const fn ready(&self) -> bool {
+        self.batch.ready
+    }
+
+    /// Instruments whose subscription gave a sign of life in the last frame without telling a value.
+    pub fn heard(&self) -> &[InstrumentId] {
+        &self.batch.heard
+    }
+
     /// The instruments, including those that were met on the wire.
     pub const fn instruments(&self) -> &Instruments {
         &self.batch.instruments

@@ -1,4 +1,4 @@
-//! Fetches what a venue publishes over HTTP: the catalogue of its symbols.
+//! Asks what a venue publishes over HTTP: the catalogue of its symbols, and the ticket to its socket where it wants one.
 //!
 //! One request after the other, on a thread for blocking work, with a limit on everything: time, size, redirects
 //! (none: an answer from another place is not the venue's), and plaintext (only to this machine).
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::http::Uri;
 use ureq::tls::{RootCerts, TlsConfig};
 
-use crate::RestAnswer;
+use crate::{Request, RestAnswer, Secret};
 
 /// Longest body. Today's longest, the catalogue of Binance, has about 20 MB.
 pub const BODY_BYTES_MAX: u64 = 64 << 20;
@@ -54,15 +54,22 @@ impl fmt::Display for FetchError {
 
 impl std::error::Error for FetchError {}
 
-/// Fetches all URLs, in order. Dropping the future gives up waiting; the thread ends within the time limit of one
+/// Asks everything in order, with these headers. Dropping the future gives up waiting; the thread ends within the time limit of one
 /// answer.
 ///
 /// # Errors
 /// With the first answer that could not be had; see [`FetchError`].
-pub async fn fetch(urls: Vec<String>) -> Result<Vec<RestAnswer>, FetchError> {
+pub async fn fetch(
+    requests: Vec<Request>,
+    headers: Vec<(&'static str, Secret)>,
+) -> Result<Vec<RestAnswer>, FetchError> {
     let fetching = tokio::task::spawn_blocking(move || {
-        urls.into_iter()
-            .map(|url| get(&url, ANSWER_LIMIT).map(|body| RestAnswer { url, body }))
+        requests
+            .into_iter()
+            .map(|request| {
+                let body = ask(&request, &headers, ANSWER_LIMIT)?;
+                Ok(RestAnswer { url: request.name(), body })
+            })
             .collect::<Result<Vec<RestAnswer>, FetchError>>()
     });
     match fetching.await {
@@ -134,22 +141,34 @@ pub(crate) fn retry_after(headers: &ureq::http::HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-fn get(url: &str, limit: Duration) -> Result<String, FetchError> {
+fn ask(request: &Request, headers: &[(&'static str, Secret)], limit: Duration) -> Result<String, FetchError> {
+    let url = &*request.url;
     let place = || shown(url);
     check_place(url, "https", "http").map_err(|why| FetchError::Misconfigured { place: place(), why })?;
     let retry = |why: String, after| FetchError::Retry { place: place(), why, after };
-    let mut answer = agent()
-        .get(url)
-        .config()
-        .timeout_global(Some(limit))
-        .build()
-        .call()
-        .map_err(|error| retry(error.to_string(), None))?;
+    let answer = match &request.body {
+        None => with_headers(agent().get(url), headers).config().timeout_global(Some(limit)).build().call(),
+        Some(body) => {
+            let post = with_headers(agent().post(url), headers).header("content-type", "application/json");
+            post.config().timeout_global(Some(limit)).build().send(body.as_str())
+        }
+    };
+    let mut answer = answer.map_err(|error| retry(error.to_string(), None))?;
     if answer.status() != ureq::http::StatusCode::OK {
         return Err(retry(format!("status {}", answer.status().as_u16()), retry_after(answer.headers())));
     }
     let body = answer.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_string();
     body.map_err(|error| retry(error.to_string(), None))
+}
+
+fn with_headers<B>(
+    mut request: ureq::RequestBuilder<B>,
+    headers: &[(&'static str, Secret)],
+) -> ureq::RequestBuilder<B> {
+    for (name, value) in headers {
+        request = request.header(*name, value.reveal());
+    }
+    request
 }
 
 fn agent() -> &'static ureq::Agent {

@@ -5,10 +5,78 @@ use std::time::Duration;
 
 use crate::{Decoder, InstrumentId, Instruments};
 
+/// A credential. It shows itself to nobody who prints it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides that text.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The text, for the one place that sends it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}
+
+/// What a configuration can change about any venue's session.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Another canonical venue name.
+    pub venue: Option<String>,
+    /// Another place to connect to.
+    pub ws_url: Option<String>,
+    /// Another base of the HTTP interface.
+    pub rest_url: Option<String>,
+    /// The account that a venue's addresses name (OANDA).
+    pub account: Option<String>,
+    /// The key, or the token.
+    pub key: Option<Secret>,
+    /// What belongs to the key where a venue gives out two.
+    pub secret: Option<Secret>,
+}
+
+/// A question to the venue's HTTP interface. The session's headers go with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Where.
+    pub url: String,
+    /// A body of JSON (it may be empty) makes it a POST, its absence a GET.
+    pub body: Option<String>,
+}
+
+impl Request {
+    /// A GET.
+    pub fn get(url: impl Into<String>) -> Request {
+        Request { url: url.into(), body: None }
+    }
+
+    /// A POST of that JSON.
+    pub fn post(url: impl Into<String>, body: impl Into<String>) -> Request {
+        Request { url: url.into(), body: Some(body.into()) }
+    }
+
+    /// What its answer is known by: the URL, and for a POST with a body a blank and the body.
+    pub fn name(&self) -> String {
+        match self.body.as_deref() {
+            None | Some("") => self.url.clone(),
+            Some(body) => format!("{} {body}", self.url),
+        }
+    }
+}
+
 /// One answer of the venue's HTTP interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestAnswer {
-    /// The URL that was asked; `-` when a recording does not name it.
+    /// What was asked, see [`Request::name`]; `-` when a recording does not name it.
     pub url: String,
     /// The body.
     pub body: String,
@@ -49,6 +117,9 @@ pub struct Limits {
     /// Longest time without a message of the venue, where it promises one (a heartbeat channel): answers to pings prove a
     /// connection, not a subscription. `None` where quiet markets are silent.
     pub message_silence: Option<Duration>,
+    /// Longest time without hearing of one symbol, where the venue promises to speak of each (a heartbeat a channel, a quote
+    /// repeated every few seconds). `None` where quiet symbols are silent.
+    pub symbol_silence: Option<Duration>,
     /// Longest life of a connection before we renew it ourselves, if the venue cuts it anyway.
     pub max_age: Option<Duration>,
 }
@@ -61,6 +132,7 @@ impl Default for Limits {
             message_bytes_max: 4 << 20,
             silence: Duration::from_secs(5),
             message_silence: None,
+            symbol_silence: None,
             max_age: None,
         }
     }
@@ -74,6 +146,11 @@ pub trait Session: Send + Sync + fmt::Debug {
     /// The URLs that hold the catalogue, in the order in which [`Session::catalogue`] wants them.
     fn catalogue_urls(&self) -> Vec<String>;
 
+    /// What has to be asked for the catalogue, where plain URLs do not say it; the answers come in this order.
+    fn catalogue_requests(&self) -> Vec<Request> {
+        self.catalogue_urls().into_iter().map(Request::get).collect()
+    }
+
     /// Reads the catalogue from answers to [`Session::catalogue_urls`], or from a recording's answers, in which other
     /// URLs may stand as well and hosts may be older ones: take what can be recognised and ignore the rest.
     ///
@@ -81,7 +158,40 @@ pub trait Session: Send + Sync + fmt::Debug {
     /// When an answer is not what the venue documents. Whatever was read before stays in `instruments`.
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError>;
 
-    /// The WebSocket URL for these instruments.
+    /// Headers of every dial and every request: credentials. They are never recorded and never logged.
+    fn headers(&self) -> Vec<(&'static str, Secret)> {
+        Vec::new()
+    }
+
+    /// What has to be asked before each dial, because the answer names the endpoint or holds a ticket for it.
+    fn door(&self) -> Option<Request> {
+        None
+    }
+
+    /// The endpoint that follows from the answer of the [`Session::door`].
+    ///
+    /// # Errors
+    /// When the answer is not what the venue documents.
+    fn endpoint_by(
+        &self,
+        _answer: &str,
+        instruments: &Instruments,
+        wanted: &[InstrumentId],
+    ) -> Result<String, CatalogueError> {
+        Ok(self.endpoint(instruments, wanted))
+    }
+
+    /// Texts to send as soon as the connection is open, before the subscription: a login. They are never recorded.
+    fn login(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether the subscription waits until the decoder has said [`crate::Batch::ready`].
+    fn waits_for_ready(&self) -> bool {
+        false
+    }
+
+    /// Where to connect for these instruments. The scheme says how: `wss` and `ws` for a WebSocket.
     fn endpoint(&self, instruments: &Instruments, wanted: &[InstrumentId]) -> String;
 
     /// The texts to send once connected, in order.

@@ -82,7 +82,8 @@ impl FeedSettings {
 pub struct Timing {
     /// Waits between dials, and between attempts to get the catalogue.
     pub backoff: Policy,
-    /// Longest time from dialling to the end of the handshake.
+    /// Longest time from dialling to the end of the handshake, and from there until the venue takes a subscription where it
+    /// says when it does.
     pub dial_limit: Duration,
     /// Least time between two dials of the feed. OKX takes three connections a second.
     pub between_dials: Duration,

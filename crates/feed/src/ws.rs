@@ -24,7 +24,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async
 use crate::capture::{Payload, Recorder};
 use crate::network::{Io, Network};
 use crate::rest::{USER_AGENT, check_place, recordable, retry_after, shown};
-use crate::{KeepAlive, Limits};
+use crate::{KeepAlive, Limits, Secret};
 
 mod cause;
 
@@ -46,6 +46,12 @@ const FAR: Duration = Duration::from_secs(86_400 * 365);
 pub struct Plan {
     /// Where.
     pub url: String,
+    /// Headers of the handshake: credentials, which are not recorded.
+    pub headers: Vec<(&'static str, Secret)>,
+    /// Texts to send before the subscription: a login, which is not recorded.
+    pub login: Vec<String>,
+    /// Whether the subscription waits for [`Connection::ready`].
+    pub waits_for_ready: bool,
     /// The texts to send once connected, in order.
     pub subscribe: Vec<String>,
     /// How to keep the connection alive.
@@ -54,7 +60,7 @@ pub struct Plan {
     pub limits: Limits,
     /// What the connection goes through.
     pub network: Arc<dyn Network>,
-    /// Longest time from dialling to the end of the handshake.
+    /// Longest time from dialling to the end of the handshake, and from there until the venue is ready.
     pub dial_limit: Duration,
     /// Where everything is recorded, both ways.
     pub recorder: Option<Recorder>,
@@ -80,8 +86,12 @@ pub struct Connection {
     socket: WebSocketStream<MaybeTlsStream<Box<dyn Io>>>,
     plan: Plan,
     clock: Arc<dyn Clock>,
+    /// Texts of the login that are not sent yet.
+    to_login: VecDeque<String>,
     /// Texts of the subscription that are not sent yet.
     to_send: VecDeque<String>,
+    /// Whether the subscription may be sent.
+    ready: bool,
     told_subscribed: bool,
     opened: Instant,
     heard: Instant,
@@ -115,6 +125,13 @@ impl Connection {
         let malformed = |error: Error| End::of(Cause::Misconfigured, format!("{place}: {error}"));
         let mut request = plan.url.as_str().into_client_request().map_err(malformed)?;
         request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        for (name, value) in &plan.headers {
+            let mut value = HeaderValue::from_str(value.reveal()).map_err(|_| {
+                End::of(Cause::Misconfigured, format!("{place}: the {name} header cannot be sent"))
+            })?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(*name, value);
+        }
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
@@ -142,7 +159,9 @@ impl Connection {
         }
         Ok(Connection {
             socket,
+            to_login: plan.login.iter().cloned().collect(),
             to_send: plan.subscribe.iter().cloned().collect(),
+            ready: !plan.waits_for_ready,
             told_subscribed: false,
             opened: now,
             heard: now,
@@ -212,6 +231,14 @@ impl Connection {
         }
     }
 
+    /// The venue is ready for the subscription, which is sent from now on.
+    pub fn ready(&mut self) {
+        if !self.ready {
+            self.ready = true;
+            self.arm(None);
+        }
+    }
+
     /// Sends a text now, whatever the pace of the subscription is: an answer that the venue waits for.
     ///
     /// # Errors
@@ -243,8 +270,13 @@ impl Connection {
         {
             return Err(End::of(Cause::Aged, format!("{age:?} old")));
         }
-        if !self.to_send.is_empty() && now >= self.sent + self.plan.limits.between_sends {
-            if let Some(text) = self.to_send.pop_front() {
+        if !self.ready && now >= self.opened + self.plan.dial_limit {
+            return Err(End::of(Cause::DialTimeout, "the venue is not ready for a subscription"));
+        }
+        if self.has_text() && now >= self.sent + self.plan.limits.between_sends {
+            if let Some(text) = self.to_login.pop_front() {
+                self.send(Message::text(text), None).await?;
+            } else if let Some(text) = self.to_send.pop_front() {
                 self.send(Message::text(text.as_str()), Some(&text)).await?;
             }
         } else if now >= self.sent + self.plan.keep_alive.every {
@@ -253,7 +285,8 @@ impl Connection {
                 None => self.send(Message::Ping(Bytes::new()), None).await?,
             }
         }
-        let event = if self.to_send.is_empty() && !self.told_subscribed {
+        let all_sent = self.ready && self.to_login.is_empty() && self.to_send.is_empty();
+        let event = if all_sent && !self.told_subscribed {
             self.told_subscribed = true;
             Some(Event::Subscribed)
         } else if wake.is_some_and(|wake| now >= wake) {
@@ -265,17 +298,25 @@ impl Connection {
         Ok(event)
     }
 
+    /// Whether a text of login or subscription may leave as soon as the pace allows.
+    fn has_text(&self) -> bool {
+        !self.to_login.is_empty() || (self.ready && !self.to_send.is_empty())
+    }
+
     /// Sets the timer to the first moment at which something is due.
     fn arm(&mut self, wake: Option<Instant>) {
-        let next_text = if self.to_send.is_empty() {
-            self.sent + self.plan.keep_alive.every
-        } else {
+        // A connection that has nothing to subscribe says so at once, as one that has just said everything.
+        let all_said = self.ready && !self.told_subscribed && !self.has_text();
+        let next_text = if self.has_text() || all_said {
             self.sent + self.plan.limits.between_sends
+        } else {
+            self.sent + self.plan.keep_alive.every
         };
         let aged = self.opened + self.plan.limits.max_age.unwrap_or(FAR);
         let silent = self.heard + self.plan.limits.silence;
         let mute = self.said + self.plan.limits.message_silence.unwrap_or(FAR);
-        let first = next_text.min(aged).min(silent).min(mute);
+        let unready = self.opened + if self.ready { FAR } else { self.plan.dial_limit };
+        let first = next_text.min(aged).min(silent).min(mute).min(unready);
         self.armed = wake.map_or(first, |wake| wake.min(first));
         self.sleep.as_mut().reset(self.armed);
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use feed::RestAnswer;
 use feed::rest::{BODY_BYTES_MAX, FetchError, fetch};
+use feed::{Request, RestAnswer, Secret};
 use testkit::script::{HttpAnswer, Recorded, Script};
 use testkit::venue::Venue;
 
@@ -19,7 +19,7 @@ async fn venue(answers: impl IntoIterator<Item = HttpAnswer>) -> Venue {
 async fn answers_come_in_the_order_of_the_questions() {
     let venue = venue([answer("/a?x=1", "A").into(), answer("/b", "B").into()]).await;
     let urls = vec![format!("{}/b", venue.rest_url()), format!("{}/a?x=1", venue.rest_url())];
-    let answers = fetch(urls.clone()).await.unwrap();
+    let answers = fetch(urls.iter().map(Request::get).collect(), Vec::new()).await.unwrap();
     assert_eq!(answers, [answer(&urls[0], "B"), answer(&urls[1], "A")]);
 }
 
@@ -35,13 +35,15 @@ async fn whatever_is_no_answer_is_for_later_and_shows_no_secret() {
         ("/moved", "status 301", None),
         ("/unknown", "status 404", None),
     ] {
-        let error = fetch(vec![format!("{}{target}", venue.rest_url())]).await.unwrap_err();
+        let error =
+            fetch(vec![Request::get(format!("{}{target}", venue.rest_url()))], Vec::new()).await.unwrap_err();
         let place = format!("{}{}", venue.rest_url(), target.split('?').next().unwrap());
         assert_eq!(error, FetchError::Retry { place, why: status.to_owned(), after }, "{target}");
         assert!(!error.to_string().contains("abc"), "{error}");
     }
     assert_eq!(venue.asked().len(), 3, "the redirect was not followed");
-    let error = fetch(vec![venue.rest_url().replace("http", "https")]).await.unwrap_err();
+    let error =
+        fetch(vec![Request::get(venue.rest_url().replace("http", "https"))], Vec::new()).await.unwrap_err();
     assert!(matches!(error, FetchError::Retry { .. }), "a failed tls handshake: {error:?}");
 }
 
@@ -49,13 +51,37 @@ async fn whatever_is_no_answer_is_for_later_and_shows_no_secret() {
 async fn a_body_over_the_limit_is_refused() {
     let size = usize::try_from(BODY_BYTES_MAX).unwrap() + 1;
     let venue = venue([answer("/long", &" ".repeat(size)).into()]).await;
-    let error = fetch(vec![format!("{}/long", venue.rest_url())]).await.unwrap_err();
+    let error =
+        fetch(vec![Request::get(format!("{}/long", venue.rest_url()))], Vec::new()).await.unwrap_err();
     assert!(matches!(&error, FetchError::Retry { why, .. } if why.contains("limit")), "{error:?}");
 }
 
 #[tokio::test]
 async fn plaintext_to_another_machine_is_never_sent() {
-    let error = fetch(vec!["http://192.0.2.1/x?key=abc".to_owned()]).await.unwrap_err();
+    let error =
+        fetch(vec![Request::get("http://192.0.2.1/x?key=abc".to_owned())], Vec::new()).await.unwrap_err();
     assert_eq!(error.to_string(), "http://192.0.2.1/x: plaintext is taken only to this machine");
     assert!(matches!(error, FetchError::Misconfigured { .. }));
+}
+
+#[tokio::test]
+async fn a_question_may_have_a_body_and_credentials() {
+    let venue = venue([
+        answer(r#"/info {"type":"meta"}"#, "meta").into(),
+        answer(r#"/info {"type":"spotMeta"}"#, "spot").into(),
+        answer("/ticket", "T").into(),
+    ])
+    .await;
+    let info = format!("{}/info", venue.rest_url());
+    let requests = vec![
+        Request::post(&info, r#"{"type":"spotMeta"}"#),
+        Request::post(&info, r#"{"type":"meta"}"#),
+        Request::post(format!("{}/ticket", venue.rest_url()), ""),
+    ];
+    let answers = fetch(requests, vec![("authorization", Secret::new("Bearer abc"))]).await.unwrap();
+    let bodies: Vec<&str> = answers.iter().map(|answer| &*answer.body).collect();
+    assert_eq!(bodies, ["spot", "meta", "T"]);
+    assert_eq!(answers[1].url, format!(r#"{info} {{"type":"meta"}}"#));
+    let heads = venue.heads();
+    assert!(heads.iter().all(|head| head.starts_with("POST ") && head.contains("authorization: Bearer abc")));
 }

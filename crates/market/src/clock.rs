@@ -67,7 +67,15 @@ impl Micros {
         let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
         Some(Micros(seconds * 1_000_000 + micros))
     }
+
+    /// The day in UTC as symbols of dated contracts have it: `20220527`. `None` outside the years 1970 to 9999.
+    pub fn date8(self) -> Option<String> {
+        let (year, month, day) = civil_from_days(self.0.div_euclid(MICROS_PER_DAY));
+        (1970..=9999).contains(&year).then(|| format!("{year}{month:02}{day:02}"))
+    }
 }
+
+const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar, counted from a year that starts in March so that the
 /// leap day comes last.
@@ -78,6 +86,19 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// The other way round: the date of the Gregorian calendar that many days after 1970-01-01.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// Tells the time. Wall time is for display and events; ages are differences of monotonic time.
@@ -176,6 +197,24 @@ mod tests {
         ] {
             assert_eq!(micros(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (days, date) in [
+            (0, (1970, 1, 1)),
+            (59, (1970, 3, 1)),
+            (11_016, (2000, 2, 29)),
+            (19_139, (2022, 5, 27)),
+            (20_819, (2027, 1, 1)),
+            (-1, (1969, 12, 31)),
+        ] {
+            assert_eq!(civil_from_days(days), date, "{days}");
+            assert_eq!(days_from_civil(date.0, date.1, date.2), days);
+        }
+        assert_eq!(Micros::from_millis(1_653_638_400_000).date8().as_deref(), Some("20220527"));
+        assert_eq!(Micros(-1).date8(), None);
+        assert_eq!(Micros(i64::MAX).date8(), None);
     }
 
     #[test]

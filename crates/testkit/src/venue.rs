@@ -32,6 +32,8 @@ mod play;
 pub struct Connection {
     /// Path and query of the handshake; empty before it was read.
     pub target: String,
+    /// The whole head of the handshake: credentials may stand in it.
+    pub head: String,
     /// Texts that the client sent, without those that [`Script::replies`] answers.
     pub sent: Vec<String>,
     /// Texts that [`Script::replies`] answered.
@@ -53,6 +55,7 @@ pub struct Connection {
 struct Seen {
     connections: Vec<Connection>,
     asked: Vec<String>,
+    heads: Vec<String>,
     complaints: Vec<String>,
 }
 
@@ -125,6 +128,11 @@ impl Venue {
     /// The texts that connection `number` (from 1) sent; none when there is no such connection yet.
     pub fn sent_by(&self, number: usize) -> Vec<String> {
         self.connections().into_iter().nth(number - 1).unwrap_or_default().sent
+    }
+
+    /// The heads of all HTTP requests, in order: credentials may stand in them.
+    pub fn heads(&self) -> Vec<String> {
+        self.stage.seen.borrow().heads.clone()
     }
 
     /// Paths with query that were asked over HTTP, in order, unknown ones included.

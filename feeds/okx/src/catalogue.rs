@@ -12,13 +12,11 @@
 
 use feed::json::Text;
 use feed::{CatalogueError, Instruments, RestAnswer};
-use market::Symbol;
+use market::{Micros, Symbol};
 use serde::Deserialize;
 
 /// The path by which its answers are recognised among others.
 pub(crate) const PATH: &str = "/api/v5/public/instruments";
-
-const MILLIS_PER_DAY: i64 = 86_400_000;
 
 #[derive(Deserialize)]
 struct Answer<'a> {
@@ -68,29 +66,13 @@ impl Entry<'_> {
 
     /// The day of expiry as `20220527`.
     fn day(&self) -> Option<String> {
-        let millis: i64 = full(&self.exp_time)?.parse().ok()?;
-        let (year, month, day) = civil(millis.div_euclid(MILLIS_PER_DAY));
-        (1970..=9999).contains(&year).then(|| format!("{year}{month:02}{day:02}"))
+        Micros::from_millis(full(&self.exp_time)?.parse().ok()?).date8()
     }
 }
 
 /// The text, unless it is missing or empty.
 fn full<'a>(text: &'a Option<Text<'_>>) -> Option<&'a str> {
     text.as_deref().filter(|text| !text.is_empty())
-}
-
-/// The date in the Gregorian calendar that many days after 1970-01-01, counted from a year that starts in March so that
-/// the leap day comes last.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// Adds every instrument of every answer. Answers to other questions are passed over, and so are instruments beyond the
@@ -154,19 +136,5 @@ mod tests {
         let mut instruments = Instruments::new("OKX", 10);
         let other = RestAnswer { url: "-".into(), body: "<html>".into() };
         assert_eq!(read(&[other], &mut instruments), Ok(()), "not an answer to our question");
-    }
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        for (days, date) in [
-            (0, (1970, 1, 1)),
-            (59, (1970, 3, 1)),
-            (11_016, (2000, 2, 29)),
-            (19_139, (2022, 5, 27)),
-            (20_819, (2027, 1, 1)),
-            (-1, (1969, 12, 31)),
-        ] {
-            assert_eq!(civil(days), date, "{days}");
-        }
     }
 }

@@ -15,8 +15,9 @@ use tokio::time::Instant;
 use super::Feed;
 use crate::backoff::{self, Backoff};
 use crate::metrics::Counted;
+use crate::rest::{FetchError, shown};
 use crate::ws::{Cause, Connection, End, Event, Plan};
-use crate::{DecodeError, Frame, FrameTap, InstrumentId, Instruments, SymbolRef};
+use crate::{DecodeError, Frame, FrameTap, InstrumentId, Instruments, Request, SymbolRef};
 
 /// Longest wait before the next dial that a venue may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
@@ -127,7 +128,13 @@ impl Line {
     async fn life(&mut self) -> End {
         let feed = Arc::clone(&self.feed);
         self.tap.renew(feed.session.decoder());
-        let opening = Connection::open(self.plan(), Arc::clone(&feed.clock));
+        let opening = async {
+            let mut plan = self.plan();
+            if let Some(door) = feed.session.door() {
+                plan.url = self.through(door).await?;
+            }
+            Connection::open(plan, Arc::clone(&feed.clock)).await
+        };
         let mut connection = match feed.stop.run_until_cancelled(opening).await {
             Some(Ok(connection)) => connection,
             Some(Err(end)) => return end,
@@ -178,6 +185,9 @@ impl Line {
                 let after = opened.elapsed();
                 tracing::info!(feed = feed.settings.name, connection = self.number, ?after, "live");
             }
+            if self.tap.ready() {
+                connection.ready();
+            }
             if !self.tap.refused().is_empty() {
                 self.tell_refused(&mut refusals);
             }
@@ -192,6 +202,22 @@ impl Line {
                 }
             }
         }
+    }
+
+    /// The endpoint that the venue names when it is asked for it.
+    async fn through(&mut self, door: Request) -> Result<String, End> {
+        let feed = &self.feed;
+        let place = shown(&door.url);
+        let asked = feed.settings.network.fetch(vec![door], feed.session.headers()).await;
+        let answers = asked.map_err(|error| match error {
+            FetchError::Misconfigured { .. } => End::of(Cause::Misconfigured, error.to_string()),
+            FetchError::Retry { place, why, after } => {
+                End { retry_after: after, ..End::of(Cause::DialFailed, format!("{place}: {why}")) }
+            }
+        })?;
+        let answer = answers.first().map_or("", |answer| &answer.body);
+        let endpoint = feed.session.endpoint_by(answer, self.tap.instruments(), &self.wanted);
+        endpoint.map_err(|error| End::of(Cause::DialFailed, format!("{place}: {}", error.0)))
     }
 
     fn plan(&mut self) -> Plan {
@@ -211,6 +237,9 @@ impl Line {
         limits.max_age = limits.max_age.map(|age| (age / 1_000) * self.dice.random_range(900..=1_000));
         Plan {
             url: session.endpoint(instruments, &self.wanted),
+            headers: session.headers(),
+            login: session.login(),
+            waits_for_ready: session.waits_for_ready(),
             subscribe: session.subscribe(instruments, &self.wanted),
             keep_alive,
             limits,

@@ -53,7 +53,8 @@ async fn catalogue(feed: &Feed) -> Result<Instruments, End> {
         let attempt = async {
             tokio::time::sleep(wait).await;
             backoff.dialled(start.elapsed());
-            feed.settings.network.fetch(feed.session.catalogue_urls()).await
+            let session = &feed.session;
+            feed.settings.network.fetch(session.catalogue_requests(), session.headers()).await
         };
         let Some(fetched) = feed.stop.run_until_cancelled(attempt).await else {
             return Err(End::of(Cause::Stopped, ""));

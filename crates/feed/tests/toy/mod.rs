@@ -16,7 +16,7 @@ use feed::json::text_decimal;
 use feed::metrics::FeedMetrics;
 use feed::{
     Batch, CatalogueError, DecodeError, Decoder, FeedEnd, FeedHandle, FeedSettings, Frame, InstrumentId,
-    Instruments, KeepAlive, Limits, RestAnswer, Session, Sink, Timing,
+    Instruments, KeepAlive, Limits, Request, RestAnswer, Secret, Session, Sink, Timing,
 };
 use market::{Field, Micros, RealClock, Reason, Source, Symbol, Update};
 use prometheus::{Registry, TextEncoder};
@@ -52,6 +52,8 @@ pub struct Toy {
     pub rest_url: String,
     pub limits: Limits,
     pub keep_alive: KeepAlive,
+    /// The password of a venue that wants a ticket, a header and a login before it takes a subscription.
+    pub password: Option<Secret>,
 }
 
 impl Toy {
@@ -66,6 +68,7 @@ impl Toy {
                 ..Limits::default()
             },
             keep_alive: KeepAlive { every: Duration::from_secs(60), text: None },
+            password: None,
         }
     }
 }
@@ -88,6 +91,32 @@ impl Session for Toy {
             instruments.add(native, symbol.map_err(|error| CatalogueError(error.to_string()))?);
         }
         Ok(())
+    }
+
+    fn headers(&self) -> Vec<(&'static str, Secret)> {
+        self.password.iter().map(|password| ("x-password", password.clone())).collect()
+    }
+
+    fn door(&self) -> Option<Request> {
+        self.password.as_ref().map(|_| Request::post(format!("{}/ticket", self.rest_url), ""))
+    }
+
+    fn endpoint_by(
+        &self,
+        answer: &str,
+        _: &Instruments,
+        _: &[InstrumentId],
+    ) -> Result<String, CatalogueError> {
+        let ticket = answer.strip_prefix("ticket ").ok_or_else(|| CatalogueError("no ticket".to_owned()))?;
+        Ok(format!("{}/with?token={ticket}", self.ws_url))
+    }
+
+    fn login(&self) -> Vec<String> {
+        self.password.iter().map(|password| format!("login {}", password.reveal())).collect()
+    }
+
+    fn waits_for_ready(&self) -> bool {
+        self.password.is_some()
     }
 
     fn endpoint(&self, _: &Instruments, _: &[InstrumentId]) -> String {
@@ -130,6 +159,10 @@ impl Decoder for ToyDecoder {
             Some(("reply", with)) => {
                 batch.replies.push(with.to_owned());
                 return Ok("reply");
+            }
+            Some(("welcome", _)) => {
+                batch.ready = true;
+                return Ok("welcome");
             }
             Some(("refused", native)) => {
                 batch.refused.push((batch.instruments.find(native), "no such thing".to_owned()));

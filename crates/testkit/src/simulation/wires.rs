@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use feed::RestAnswer;
 use feed::network::{Io, Network, Pending};
 use feed::rest::FetchError;
+use feed::{Request, RestAnswer, Secret};
 use tokio::sync::mpsc;
 
 use super::Dice;
@@ -146,9 +146,15 @@ impl Network for Wires {
         })
     }
 
-    fn fetch(&self, urls: Vec<String>) -> Pending<'_, Result<Vec<RestAnswer>, FetchError>> {
+    fn fetch(
+        &self,
+        requests: Vec<Request>,
+        _headers: Vec<(&'static str, Secret)>,
+    ) -> Pending<'_, Result<Vec<RestAnswer>, FetchError>> {
         Box::pin(async move {
-            urls.into_iter()
+            requests
+                .iter()
+                .map(Request::name)
                 .map(|url| match self.get(&url) {
                     Some(body) => Ok(RestAnswer { url, body }),
                     None => Err(FetchError::Retry { place: url, why: "refused".to_owned(), after: None }),

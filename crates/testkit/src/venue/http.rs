@@ -29,6 +29,20 @@ pub(super) async fn read_head(stream: &mut TcpStream) -> io::Result<(String, Vec
     }
 }
 
+/// Reads what the head says is still to come of a body, `rest` being its beginning.
+async fn read_body(stream: &mut TcpStream, head: &str, mut rest: Vec<u8>) -> io::Result<String> {
+    let length = head
+        .lines()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned));
+    let length = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0_usize).min(HEAD_MAX);
+    while rest.len() < length {
+        if stream.read_buf(&mut rest).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    String::from_utf8(rest).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// Path and query of a request's head.
 pub(super) fn target_of(head: &str) -> &str {
     head.split(' ').nth(1).unwrap_or_default()
@@ -36,13 +50,18 @@ pub(super) fn target_of(head: &str) -> &str {
 
 /// Serves one request and closes.
 pub(super) async fn connection(mut stream: TcpStream, stage: Arc<Stage>) {
-    let Ok((head, _)) = read_head(&mut stream).await else { return };
-    let target = target_of(&head);
+    let Ok((head, body)) = read_head(&mut stream).await else { return };
+    let Ok(body) = read_body(&mut stream, &head, body).await else { return };
+    // A question is called as `feed::Request::name` calls it.
+    let target =
+        if body.is_empty() { target_of(&head).to_owned() } else { format!("{} {body}", target_of(&head)) };
+    let target = target.as_str();
     let key = key_of(target);
     let mut before = 0;
     stage.seen.send_modify(|seen| {
         before = seen.asked.iter().filter(|asked| key_of(asked) == key).count();
         seen.asked.push(target.to_owned());
+        seen.heads.push(head.clone());
     });
     let fitting: Vec<&HttpAnswer> = stage.script.rest.iter().filter(|a| key_of(&a.url) == key).collect();
     let unknown = HttpAnswer::of_status(target, 404);
@@ -63,8 +82,9 @@ pub(super) async fn connection(mut stream: TcpStream, stage: Arc<Stage>) {
     let _ = stream.shutdown().await;
 }
 
-/// What two URLs must share to be the same question: the path, and the query in any order.
-fn key_of(url: &str) -> (String, Vec<String>) {
+/// What two questions must share to be the same: the path, the query in any order, and the body behind a blank.
+fn key_of(name: &str) -> (String, Vec<String>, &str) {
+    let (url, body) = name.split_once(' ').unwrap_or((name, ""));
     let path = match url.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => url,
@@ -72,7 +92,7 @@ fn key_of(url: &str) -> (String, Vec<String>) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut query: Vec<String> = query.split('&').filter(|p| !p.is_empty()).map(decoded).collect();
     query.sort();
-    (decoded(path), query)
+    (decoded(path), query, body)
 }
 
 /// The text with its percent escapes resolved.
@@ -107,5 +127,8 @@ mod tests {
         assert_ne!(recorded, key_of("/v1/book?symbol=BTC/USD"));
         assert_ne!(recorded, key_of("/v2/book?limit=5&symbol=BTC/USD"));
         assert_eq!(key_of("http://127.0.0.1:80"), key_of("/"));
+        let posted = key_of(r#"https://api.example.com/info {"type":"meta"}"#);
+        assert_eq!(posted, key_of(r#"/info {"type":"meta"}"#));
+        assert_ne!(posted, key_of(r#"/info {"type":"spotMeta"}"#));
     }
 }

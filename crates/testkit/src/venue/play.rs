@@ -40,7 +40,10 @@ async fn handshake(mut stream: TcpStream, stage: &Stage, number: usize) -> Optio
         return None;
     }
     let (head, rest) = read_head(&mut stream).await.ok()?;
-    stage.note(number, |connection| connection.target = target_of(&head).to_owned());
+    stage.note(number, |connection| {
+        connection.target = target_of(&head).to_owned();
+        connection.head.clone_from(&head);
+    });
     for fault in faults {
         match fault {
             Fault::Refuse(status) | Fault::RefuseFor(status, _) => {
