@@ -23,7 +23,7 @@ fn locked(venue: &Venue) -> Toy {
 #[tokio::test]
 async fn the_subscription_waits_until_the_venue_is_ready_and_no_secret_is_recorded() {
     let script = Script::new([bid("BTCUSD", "1")])
-        .rest([catalogue(&["BTCUSD", "ETHUSD"]), ticket("no"), ticket("ticket 77")])
+        .rest([catalogue(&["BTCUSD", "ETHUSD"]), ticket("no"), ticket("ticket opal")])
         .reply("login open sesame", "welcome back")
         .start(Start::Exactly(vec![subscription(&["BTCUSD", "ETHUSD"])]));
     let venue = Venue::start(script).await;
@@ -36,7 +36,7 @@ async fn the_subscription_waits_until_the_venue_is_ready_and_no_secret_is_record
     assert_eq!(venue.asked(), ["/symbols", "/ticket", "/ticket"], "the first answer held no ticket");
     let connections = venue.connections();
     assert_eq!(connections.len(), 1);
-    assert_eq!(connections[0].target, "/with?token=77");
+    assert_eq!(connections[0].target, "/with?token=opal");
     assert!(connections[0].head.contains("x-password: open sesame"), "{}", connections[0].head);
     assert_eq!((connections[0].answered, connections[0].sent.len()), (1, 1));
     running.stop().await;
@@ -44,7 +44,7 @@ async fn the_subscription_waits_until_the_venue_is_ready_and_no_secret_is_record
     let mut reader = CaptureReader::open(&file).unwrap();
     let mut sent = 0;
     while let Some(record) = reader.next().unwrap() {
-        assert!(!format!("{record:?}").contains("sesame") && !format!("{record:?}").contains("77"));
+        assert!(!format!("{record:?}").contains("sesame") && !format!("{record:?}").contains("opal"));
         sent += usize::from(matches!(record.payload, Payload::Sent(_)));
     }
     assert_eq!(sent, 1, "the subscription");

@@ -18,7 +18,7 @@ async fn venue(answers: impl IntoIterator<Item = HttpAnswer>) -> Venue {
 #[tokio::test]
 async fn answers_come_in_the_order_of_the_questions() {
     let venue = venue([answer("/a?x=1", "A").into(), answer("/b", "B").into()]).await;
-    let urls = vec![format!("{}/b", venue.rest_url()), format!("{}/a?x=1", venue.rest_url())];
+    let urls = [format!("{}/b", venue.rest_url()), format!("{}/a?x=1", venue.rest_url())];
     let answers = fetch(urls.iter().map(Request::get).collect(), Vec::new()).await.unwrap();
     assert_eq!(answers, [answer(&urls[0], "B"), answer(&urls[1], "A")]);
 }
