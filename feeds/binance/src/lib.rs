@@ -31,7 +31,9 @@
 
 use std::time::Duration;
 
-use feed::{CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, RestAnswer, Session};
+use feed::{
+    CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
+};
 
 mod catalogue;
 pub mod decode;
@@ -210,6 +212,22 @@ impl Binance {
             (true, _) => &["bookTicker", "trade", "ticker"],
         }
     }
+}
+
+/// A session that hears all of a market on one connection, with what a configuration changes about it.
+pub fn session(market: Market, overrides: &Overrides) -> Box<dyn Session> {
+    Box::new(Binance::new(settings(market, overrides)))
+}
+
+/// The sessions that it takes to hear all of a market live: see [`Settings::routes`].
+pub fn live_sessions(market: Market, overrides: &Overrides) -> Vec<Box<dyn Session>> {
+    let routes = settings(market, overrides).routes().into_iter();
+    routes.map(|settings| Box::new(Binance::new(settings)) as Box<dyn Session>).collect()
+}
+
+fn settings(market: Market, overrides: &Overrides) -> Settings {
+    let Overrides { venue, ws_url, rest_url, .. } = overrides.clone();
+    Settings { venue, ws_url, rest_url, ..Settings::new(market) }
 }
 
 impl Session for Binance {

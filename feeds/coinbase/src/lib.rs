@@ -24,7 +24,9 @@
 
 use std::time::Duration;
 
-use feed::{CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, RestAnswer, Session};
+use feed::{
+    CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
+};
 
 mod catalogue;
 pub mod decode;
@@ -69,6 +71,17 @@ impl Coinbase {
     pub fn new(settings: Settings) -> Coinbase {
         Coinbase { settings }
     }
+}
+
+/// A session with what a configuration changes about it.
+pub fn session(overrides: &Overrides) -> Box<dyn Session> {
+    let defaults = Settings::default();
+    let Overrides { venue, ws_url, rest_url, .. } = overrides.clone();
+    Box::new(Coinbase::new(Settings {
+        venue: venue.unwrap_or(defaults.venue),
+        ws_url: ws_url.unwrap_or(defaults.ws_url),
+        rest_url: rest_url.unwrap_or(defaults.rest_url),
+    }))
 }
 
 /// A request of that kind for these products and channels.

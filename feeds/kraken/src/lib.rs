@@ -48,7 +48,7 @@ mod state;
 pub mod v1;
 pub mod v2;
 
-pub use session::{DEPTH, Kraken, REST_URL, Settings, WS_URL_V1, WS_URL_V2};
+pub use session::{DEPTH, Kraken, REST_URL, Settings, WS_URL_V1, WS_URL_V2, session, session_v1};
 pub use v1::V1;
 pub use v2::V2;
 

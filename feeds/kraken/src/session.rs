@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use feed::{CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, RestAnswer, Session};
+use feed::{
+    CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
+};
 use serde_json::json;
 
 use crate::{V1, V2, Version, catalogue};
@@ -50,6 +52,22 @@ impl Kraken {
     pub const fn new(settings: Settings) -> Kraken {
         Kraken { settings }
     }
+}
+
+/// A session of v2 with what a configuration changes about it.
+pub fn session(overrides: &Overrides) -> Box<dyn Session> {
+    of_version(Version::V2, overrides)
+}
+
+/// The same of v1.
+pub fn session_v1(overrides: &Overrides) -> Box<dyn Session> {
+    of_version(Version::V1, overrides)
+}
+
+fn of_version(version: Version, overrides: &Overrides) -> Box<dyn Session> {
+    let Overrides { venue, ws_url, rest_url, .. } = overrides.clone();
+    let venue = venue.unwrap_or_else(|| Settings::default().venue);
+    Box::new(Kraken::new(Settings { venue, version, ws_url, rest_url }))
 }
 
 impl Session for Kraken {

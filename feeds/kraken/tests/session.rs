@@ -3,97 +3,36 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use feed::backoff::Policy;
-use feed::capture::read_rest;
-use feed::metrics::FeedMetrics;
-use feed::supervisor::Timing;
-use feed::{FeedEnd, FeedHandle, FeedSettings};
-use feed_kraken::{Kraken, Settings, Version};
-use market::{Decimal, Field, RealClock, Reason, Status};
+use feed_kraken::Version;
+use market::{Decimal, Reason, Status};
 use serde_json::{Value, json};
-use testkit::recording::Session as Recording;
+use testkit::proof::{Fixtures, Running, overrides};
 use testkit::script::{Fault, Payload, Recorded, Script, Start};
-use testkit::sink::CollectingSink;
 use testkit::venue::Venue;
-use tokio_util::sync::CancellationToken;
 
-fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+fn fixtures() -> Fixtures {
+    Fixtures::of(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn frames(name: &str) -> Vec<Recorded> {
-    Recording::read(&fixture(&format!("{name}.cap.gz"))).frames
+    fixtures().frames(name)
 }
 
 fn expected(name: &str) -> Value {
-    let text = std::fs::read_to_string(fixture(&format!("expected/{name}.expected.json"))).unwrap();
-    serde_json::from_str(&text).unwrap()
+    fixtures().expected(name)
 }
 
 fn script(frames: Vec<Recorded>) -> Script {
-    Script::new(frames).rest(read_rest(&fixture("kraken/20210417.rest.gz")).unwrap())
+    Script::new(frames).rest(fixtures().rest("kraken/20210417"))
 }
 
-struct Running {
-    sink: CollectingSink,
-    handle: FeedHandle,
-    stop: CancellationToken,
-}
-
-impl Running {
-    fn start(venue: &Venue, version: Version, symbols: &[&str]) -> Running {
-        let (ws_url, rest_url) = (Some(venue.ws_url()), Some(venue.rest_url()));
-        let session = Kraken::new(Settings { version, ws_url, rest_url, ..Settings::default() });
-        let backoff = Policy {
-            base: Duration::from_millis(5),
-            cap: Duration::from_millis(20),
-            dials_per_minute: 1_000,
-            ..Policy::default()
-        };
-        let settings = FeedSettings {
-            timing: Timing { backoff, between_dials: Duration::ZERO, ..Timing::default() },
-            // The verdict of these tests is never that something was slow.
-            stale_after: Some(Duration::from_secs(60)),
-            ..FeedSettings::new("kraken", symbols.iter().map(|&symbol| symbol.to_owned()).collect())
-        };
-        let sink = CollectingSink::new();
-        let stop = CancellationToken::new();
-        let metrics = FeedMetrics::register(&prometheus::Registry::new()).unwrap();
-        let clock = Arc::new(RealClock::new());
-        let handle =
-            feed::supervisor::spawn(Arc::new(session), settings, sink.clone(), clock, &metrics, &stop);
-        Running { sink, handle, stop }
-    }
-
-    /// Waits until the top of a symbol is what the independent reader ends with, and the symbol is live.
-    async fn wait_top(&self, symbol: &str, want: &Value) {
-        let number = |text: &str| -> Option<Decimal> { feed::json::text_decimal(text).unwrap() };
-        let fields = [Field::Bid, Field::BidSize, Field::Ask, Field::AskSize];
-        self.sink
-            .wait(format!("{symbol} at {want}"), |seen| {
-                seen.get(symbol).is_some_and(|latest| {
-                    latest.status == Status::Live
-                        && fields.iter().all(|&field| {
-                            number(&latest.text(field)) == number(want[field.name()].as_str().unwrap_or(""))
-                        })
-                })
-            })
-            .await;
-    }
-
-    fn went_through(&self, symbol: &str, status: Status, reason: Reason) -> bool {
-        self.sink
-            .look(|seen| seen.get(symbol).is_some_and(|latest| latest.history.contains(&(status, reason))))
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        assert_eq!(self.handle.join().await, FeedEnd::Stopped);
-    }
+fn start(venue: &Venue, version: Version, symbols: &[&str]) -> Running {
+    let session = match version {
+        Version::V1 => feed_kraken::session_v1(&overrides(venue)),
+        Version::V2 => feed_kraken::session(&overrides(venue)),
+    };
+    Running::start(session, symbols)
 }
 
 /// The v2 texts for one symbol.
@@ -114,7 +53,7 @@ fn v2_end() -> Value {
 #[tokio::test]
 async fn v2_subscribes_and_ends_with_the_recorded_top() {
     let venue = Venue::start(script(frames(V2_BOOK)).start(Start::Exactly(texts_v2()))).await;
-    let running = Running::start(&venue, Version::V2, &["BTC-USD"]);
+    let running = start(&venue, Version::V2, &["BTC-USD"]);
     running.wait_top("KRAKEN:BTC-USD", &v2_end()).await;
     assert_eq!(venue.asked(), ["/0/public/AssetPairs"]);
     assert_eq!(venue.sent(), texts_v2(), "nothing was asked for again");
@@ -133,7 +72,7 @@ async fn v1_subscribes_and_ends_with_the_recorded_tops_of_ten_pairs() {
         format!(r#"{{"event":"subscribe","pair":{pairs},"subscription":{{"name":"ticker"}}}}"#),
     ];
     let venue = Venue::start(script(frames("kraken/20210417-book")).start(Start::Exactly(texts))).await;
-    let running = Running::start(&venue, Version::V1, &natives);
+    let running = start(&venue, Version::V1, &natives);
     for (native, symbol) in want["symbols"].as_object().unwrap() {
         let canonical = format!("KRAKEN:{}", native.replace("XBT", "BTC").replace('/', "-"));
         running.wait_top(&canonical, &symbol["book"]).await;
@@ -146,7 +85,7 @@ async fn a_lost_connection_is_told_and_everything_is_subscribed_again() {
     let script =
         script(frames(V2_BOOK)).start(Start::Exactly(texts_v2())).fault(1..=1, Fault::ResetAfter(100));
     let venue = Venue::start(script).await;
-    let running = Running::start(&venue, Version::V2, &["BTC-USD"]);
+    let running = start(&venue, Version::V2, &["BTC-USD"]);
     venue.wait_connection(2).await;
     running.wait_top("KRAKEN:BTC-USD", &v2_end()).await;
     assert!(running.went_through("KRAKEN:BTC-USD", Status::Stale, Reason::Disconnected));
@@ -188,7 +127,7 @@ async fn loses_a_frame_and_recovers(fault: Fault) {
     let mut all = frames(V2_BOOK);
     all.insert(120, snapshot_v2(&all[..120]));
     let venue = Venue::start(script(all).start(Start::AfterTexts(3)).fault(1..=1, fault)).await;
-    let running = Running::start(&venue, Version::V2, &["BTC-USD"]);
+    let running = start(&venue, Version::V2, &["BTC-USD"]);
     running.wait_top("KRAKEN:BTC-USD", &v2_end()).await;
     let history = running.sink.look(|seen| seen.get("KRAKEN:BTC-USD").unwrap().history.clone());
     assert_eq!(

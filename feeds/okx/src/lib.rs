@@ -43,4 +43,4 @@ pub mod decode;
 mod session;
 
 pub use decode::Okx5;
-pub use session::{Okx, REST_URL, Settings, WS_URL};
+pub use session::{Okx, REST_URL, Settings, WS_URL, session};

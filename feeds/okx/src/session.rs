@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use feed::{CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, RestAnswer, Session};
+use feed::{
+    CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
+};
 use serde_json::{Value, json};
 
 use crate::{Okx5, catalogue};
@@ -50,6 +52,14 @@ impl Okx {
     pub const fn new(settings: Settings) -> Okx {
         Okx { settings }
     }
+}
+
+/// A session with what a configuration changes about it.
+pub fn session(overrides: &Overrides) -> Box<dyn Session> {
+    let defaults = Settings::default();
+    let Overrides { venue, ws_url, rest_url, .. } = overrides.clone();
+    let venue = venue.unwrap_or_else(|| defaults.venue.clone());
+    Box::new(Okx::new(Settings { venue, ws_url, rest_url, ..defaults }))
 }
 
 impl Session for Okx {

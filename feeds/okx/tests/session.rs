@@ -3,97 +3,31 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use feed::backoff::Policy;
-use feed::capture::read_rest;
-use feed::metrics::FeedMetrics;
-use feed::supervisor::Timing;
-use feed::{FeedEnd, FeedHandle, FeedSettings};
-use feed_okx::{Okx, Settings};
-use market::{Decimal, Field, RealClock, Reason, Status};
+use market::{Decimal, Field, Reason, Status};
 use serde_json::{Value, json};
-use testkit::recording::Session as Recording;
+use testkit::proof::{Fixtures, Running, overrides};
 use testkit::script::{Fault, Payload, Recorded, Script, Start};
-use testkit::sink::CollectingSink;
 use testkit::venue::Venue;
-use tokio_util::sync::CancellationToken;
 
-fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+fn fixtures() -> Fixtures {
+    Fixtures::of(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn frames(name: &str) -> Vec<Recorded> {
-    Recording::read(&fixture(&format!("{name}.cap.gz"))).frames
+    fixtures().frames(name)
 }
 
 fn expected(name: &str) -> Value {
-    let text = std::fs::read_to_string(fixture(&format!("expected/{name}.expected.json"))).unwrap();
-    serde_json::from_str(&text).unwrap()
+    fixtures().expected(name)
 }
 
 fn script(frames: Vec<Recorded>) -> Script {
-    Script::new(frames).rest(read_rest(&fixture("20220513.rest.gz")).unwrap())
+    Script::new(frames).rest(fixtures().rest("20220513"))
 }
 
-struct Running {
-    sink: CollectingSink,
-    handle: FeedHandle,
-    stop: CancellationToken,
-}
-
-impl Running {
-    fn start(venue: &Venue, symbols: &[&str]) -> Running {
-        let (ws_url, rest_url) = (Some(venue.ws_url()), Some(venue.rest_url()));
-        let session = Okx::new(Settings { ws_url, rest_url, ..Settings::default() });
-        let backoff = Policy {
-            base: Duration::from_millis(5),
-            cap: Duration::from_millis(20),
-            dials_per_minute: 1_000,
-            ..Policy::default()
-        };
-        let settings = FeedSettings {
-            timing: Timing { backoff, between_dials: Duration::ZERO, ..Timing::default() },
-            // The verdict of these tests is never that something was slow.
-            stale_after: Some(Duration::from_secs(60)),
-            ..FeedSettings::new("okx", symbols.iter().map(|&symbol| symbol.to_owned()).collect())
-        };
-        let sink = CollectingSink::new();
-        let stop = CancellationToken::new();
-        let metrics = FeedMetrics::register(&prometheus::Registry::new()).unwrap();
-        let clock = Arc::new(RealClock::new());
-        let handle =
-            feed::supervisor::spawn(Arc::new(session), settings, sink.clone(), clock, &metrics, &stop);
-        Running { sink, handle, stop }
-    }
-
-    /// Waits until the top of a symbol is what the independent reader ends with, and the symbol is live.
-    async fn wait_top(&self, symbol: &str, want: &Value) {
-        let number = |text: &str| -> Option<Decimal> { feed::json::text_decimal(text).unwrap() };
-        let fields = [Field::Bid, Field::BidSize, Field::Ask, Field::AskSize];
-        self.sink
-            .wait(format!("{symbol} at {want}"), |seen| {
-                seen.get(symbol).is_some_and(|latest| {
-                    latest.status == Status::Live
-                        && fields.iter().all(|&field| {
-                            number(&latest.text(field)) == number(want[field.name()].as_str().unwrap_or(""))
-                        })
-                })
-            })
-            .await;
-    }
-
-    fn went_through(&self, symbol: &str, status: Status, reason: Reason) -> bool {
-        self.sink
-            .look(|seen| seen.get(symbol).is_some_and(|latest| latest.history.contains(&(status, reason))))
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        assert_eq!(self.handle.join().await, FeedEnd::Stopped);
-    }
+fn start(venue: &Venue, symbols: &[&str]) -> Running {
+    Running::start(feed_okx::session(&overrides(venue)), symbols)
 }
 
 const BOOKS: &str = "20220513";
@@ -130,7 +64,7 @@ async fn wait_end(running: &Running) {
 async fn it_subscribes_and_ends_with_the_recorded_quotes() {
     let script = script(frames(BOOKS)).start(Start::Exactly(vec![subscription()])).reply("ping", "pong");
     let venue = Venue::start(script).await;
-    let running = Running::start(&venue, &SYMBOLS.map(|(_, symbol)| symbol));
+    let running = start(&venue, &SYMBOLS.map(|(_, symbol)| symbol));
     wait_end(&running).await;
     running.sink.look(|seen| {
         let latest = seen.get("OKX:BTC-USDT").unwrap();
@@ -153,7 +87,7 @@ async fn it_subscribes_and_ends_with_the_recorded_quotes() {
 async fn pongs_are_asked_for_while_the_venue_is_quiet() {
     let script = script(frames(BOOKS)).start(Start::AfterTexts(1)).reply("ping", "pong");
     let venue = Venue::start(script).await;
-    let running = Running::start(&venue, &["OKX:BTC-USDT"]);
+    let running = start(&venue, &["OKX:BTC-USDT"]);
     venue.wait("an answered ping", |all| all.iter().any(|connection| connection.answered > 0)).await;
     assert_eq!(venue.connections().len(), 1);
     running.stop().await;
@@ -164,7 +98,7 @@ async fn a_lost_connection_is_told_and_everything_is_subscribed_again() {
     let script =
         script(frames(BOOKS)).start(Start::Exactly(vec![subscription()])).fault(1..=1, Fault::EndAfter(200));
     let venue = Venue::start(script).await;
-    let running = Running::start(&venue, &SYMBOLS.map(|(_, symbol)| symbol));
+    let running = start(&venue, &SYMBOLS.map(|(_, symbol)| symbol));
     venue.wait_connection(2).await;
     wait_end(&running).await;
     assert!(running.went_through("OKX:BTC-USDT", Status::Stale, Reason::Disconnected));
@@ -178,7 +112,7 @@ async fn a_notice_of_an_upgrade_makes_it_move_to_a_new_connection() {
     first.truncate(200);
     first.push(Recorded::text(r#"{"event":"notice","code":"64008","msg":"service upgrade","connId":"a"}"#));
     let venue = Venue::start(script(frames(BOOKS)).frames_of(1, first).start(Start::AfterTexts(1))).await;
-    let running = Running::start(&venue, &SYMBOLS.map(|(_, symbol)| symbol));
+    let running = start(&venue, &SYMBOLS.map(|(_, symbol)| symbol));
     venue.wait_connection(2).await;
     wait_end(&running).await;
     running.stop().await;
@@ -222,7 +156,7 @@ async fn loses_a_frame_and_recovers(fault: impl Fn(usize) -> Fault) {
     let (lost, answer) = (books[20], books[30]);
     all.insert(answer, snapshot(&all[..answer]));
     let venue = Venue::start(script(all).start(Start::AfterTexts(1)).fault(1..=1, fault(lost))).await;
-    let running = Running::start(&venue, &SYMBOLS.map(|(_, symbol)| symbol));
+    let running = start(&venue, &SYMBOLS.map(|(_, symbol)| symbol));
     wait_end(&running).await;
     let history = running.sink.look(|seen| seen.get("OKX:BTC-USDT").unwrap().history.clone());
     assert_eq!(
