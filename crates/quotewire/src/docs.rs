@@ -65,10 +65,16 @@ pub(crate) fn check_config(file: &Path, out: &mut impl Write) -> Result<(), Fail
     }
     for feed in &config.feeds {
         let what = match &feed.kind {
-            FeedKind::Venue { preset, symbols, ws_url, .. } => format!(
-                "{preset}, symbols {}{}",
-                symbols.join(" "),
-                ws_url.as_ref().map(|url| format!(", from {}", feed::rest::shown(url))).unwrap_or_default()
+            FeedKind::Venue(venue) => format!(
+                "{}, symbols {}{}",
+                venue.preset,
+                venue.symbols.join(" "),
+                venue
+                    .overrides
+                    .ws_url
+                    .as_ref()
+                    .map(|url| format!(", from {}", feed::rest::shown(url)))
+                    .unwrap_or_default()
             ),
             FeedKind::Replay(replay) => format!(
                 "recording {} of {}{}",

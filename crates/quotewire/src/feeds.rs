@@ -1,5 +1,5 @@
-//! The registry of feeds: one `match` arm a kind. A new venue adds its arm in [`session`], its presets below, and its
-//! dependency line in `Cargo.toml`; nothing else in this crate changes.
+//! The registry of feeds: one row a preset. A new venue adds its rows to [`PRESETS`] and its dependency line in
+//! `Cargo.toml`; nothing else in this crate changes.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -8,7 +8,8 @@ use std::sync::Arc;
 use feed::capture::{CaptureReader, read_rest};
 use feed::metrics::{FeedMetrics, Reporter};
 use feed::supervisor::{FeedEnd, FeedSettings};
-use feed::{RestAnswer, Session};
+use feed::{Overrides, RestAnswer, Session};
+use feed_binance::Market;
 use feed_replay::Speed;
 use futures_util::FutureExt;
 use market::Clock;
@@ -16,76 +17,82 @@ use prometheus::Registry;
 use table::{FeedInfo, FeedMode};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{FeedConfig, FeedKind, ReplayConfig};
+use crate::config::{FeedConfig, FeedKind, ReplayConfig, VenueConfig};
 use crate::demo::Recording;
 use crate::failure::Failure;
 use crate::replay::{rest_beside, rest_within};
 use crate::sink::TableSink;
 
-/// Every kind of feed: what `kind` may be in the configuration, one for each folder of `feeds/`.
-pub(crate) const KINDS: &[&str] = &["binance", "coinbase", "kraken", "okx", "replay", "sim"];
+/// One preset: a kind of feed in one of its variants. The names are those of the recordings' folders.
+pub(crate) struct Preset {
+    /// What `--venue` and `preset` call it.
+    pub(crate) name: &'static str,
+    /// What `kind` calls it: its folder in `feeds/`.
+    pub(crate) kind: &'static str,
+    /// The value of `market` or `version` that chooses it among those of its kind.
+    pub(crate) variant: &'static str,
+    session: fn(&Overrides) -> Box<dyn Session>,
+}
 
-/// Every preset of a venue: a kind with its variant. The names are those of the recordings' folders.
-pub(crate) const PRESETS: &[&str] =
-    &["binance", "binance_coinm", "binance_us", "binance_usdm", "coinbase", "kraken", "kraken_v2", "okx"];
+const fn row(
+    name: &'static str,
+    kind: &'static str,
+    variant: &'static str,
+    session: fn(&Overrides) -> Box<dyn Session>,
+) -> Preset {
+    Preset { name, kind, variant, session }
+}
+
+/// Every preset of a venue. The first of a kind is what the kind is without a variant.
+pub(crate) const PRESETS: &[Preset] = &[
+    row("binance", "binance", "spot", |o| feed_binance::session(Market::Spot, o)),
+    row("binance_us", "binance", "us", |o| feed_binance::session(Market::Us, o)),
+    row("binance_usdm", "binance", "usdm", |o| feed_binance::session(Market::UsdM, o)),
+    row("binance_coinm", "binance", "coinm", |o| feed_binance::session(Market::CoinM, o)),
+    row("coinbase", "coinbase", "", feed_coinbase::session),
+    row("kraken_v2", "kraken", "v2", feed_kraken::session),
+    row("kraken", "kraken", "v1", feed_kraken::session_v1),
+    row("okx", "okx", "", feed_okx::session),
+];
+
+/// The kinds that are no venue.
+const OTHER_KINDS: [&str; 2] = ["replay", "sim"];
+
+/// What `kind` may be in the configuration: one for each folder of `feeds/`.
+pub(crate) fn kinds() -> Vec<&'static str> {
+    let mut kinds: Vec<&str> = PRESETS.iter().map(|preset| preset.kind).chain(OTHER_KINDS).collect();
+    kinds.dedup();
+    kinds
+}
+
+/// The names of all presets, for messages.
+pub(crate) fn preset_names() -> String {
+    PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>().join(", ")
+}
 
 /// The preset of that name.
 pub(crate) fn preset(name: &str) -> Option<&'static str> {
-    PRESETS.iter().copied().find(|preset| *preset == name)
+    PRESETS.iter().map(|preset| preset.name).find(|known| *known == name)
 }
 
-/// What a configuration can change about a venue's session.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Overrides {
-    pub(crate) venue: Option<String>,
-    pub(crate) ws_url: Option<String>,
-    pub(crate) rest_url: Option<String>,
+/// The preset of a kind in that variant, or in its usual one.
+pub(crate) fn variant(kind: &str, variant: Option<&str>) -> Option<&'static str> {
+    let mut of_kind = PRESETS.iter().filter(|preset| preset.kind == kind);
+    of_kind.find(|preset| variant.is_none_or(|variant| preset.variant == variant)).map(|preset| preset.name)
 }
 
-/// The session that reads everything of a preset's recordings.
+/// The session that reads everything of a preset's recordings. The name is one of [`PRESETS`]; any other is that of the first.
 pub(crate) fn session(preset: &'static str, overrides: &Overrides) -> Box<dyn Session> {
-    let Overrides { venue, ws_url, rest_url } = overrides.clone();
-    match preset {
-        "coinbase" => {
-            let defaults = feed_coinbase::Settings::default();
-            Box::new(feed_coinbase::Coinbase::new(feed_coinbase::Settings {
-                venue: venue.unwrap_or(defaults.venue),
-                ws_url: ws_url.unwrap_or(defaults.ws_url),
-                rest_url: rest_url.unwrap_or(defaults.rest_url),
-            }))
-        }
-        "okx" => {
-            let defaults = feed_okx::Settings::default();
-            let venue = venue.unwrap_or_else(|| defaults.venue.clone());
-            Box::new(feed_okx::Okx::new(feed_okx::Settings { venue, ws_url, rest_url, ..defaults }))
-        }
-        "kraken" | "kraken_v2" => {
-            let version =
-                if preset == "kraken" { feed_kraken::Version::V1 } else { feed_kraken::Version::V2 };
-            let defaults = feed_kraken::Settings::default();
-            let venue = venue.unwrap_or(defaults.venue);
-            Box::new(feed_kraken::Kraken::new(feed_kraken::Settings { venue, version, ws_url, rest_url }))
-        }
-        binance => Box::new(feed_binance::Binance::new(binance_settings(binance, overrides))),
-    }
+    let known = PRESETS.iter().find(|known| known.name == preset).unwrap_or(&PRESETS[0]);
+    (known.session)(overrides)
 }
 
 /// The sessions that a live feed of a preset needs: a venue may spread its channels over several endpoints.
 pub(crate) fn live_sessions(preset: &'static str, overrides: &Overrides) -> Vec<Arc<dyn Session>> {
-    if preset.starts_with("binance") {
-        return binance_settings(preset, overrides)
-            .routes()
-            .into_iter()
-            .map(|settings| Arc::new(feed_binance::Binance::new(settings)) as Arc<dyn Session>)
-            .collect();
+    match Market::from_name(preset) {
+        Some(market) => feed_binance::live_sessions(market, overrides).into_iter().map(Arc::from).collect(),
+        None => vec![Arc::from(session(preset, overrides))],
     }
-    vec![Arc::from(session(preset, overrides))]
-}
-
-fn binance_settings(preset: &str, overrides: &Overrides) -> feed_binance::Settings {
-    let market = feed_binance::Market::from_name(preset).unwrap_or(feed_binance::Market::Spot);
-    let Overrides { venue, ws_url, rest_url } = overrides.clone();
-    feed_binance::Settings { venue, ws_url, rest_url, ..feed_binance::Settings::new(market) }
 }
 
 /// Where a feed comes from.
@@ -107,9 +114,9 @@ impl Source {
             }
             Source::Configured(feed) => {
                 let (venue, kind, mode) = match &feed.kind {
-                    FeedKind::Venue { preset, .. } => {
-                        let venue = session(preset, &feed.overrides()).venue().to_owned();
-                        (venue, *preset, FeedMode::Live)
+                    FeedKind::Venue(config) => {
+                        let venue = session(config.preset, &config.overrides).venue().to_owned();
+                        (venue, config.preset, FeedMode::Live)
                     }
                     FeedKind::Replay(replay) => {
                         let venue = session(replay.preset, &Overrides::default()).venue().to_owned();
@@ -124,15 +131,10 @@ impl Source {
     }
 }
 
-impl FeedConfig {
-    /// What this feed changes about its venue's session.
-    pub(crate) fn overrides(&self) -> Overrides {
-        match &self.kind {
-            FeedKind::Venue { venue, ws_url, rest_url, .. } => {
-                Overrides { venue: venue.clone(), ws_url: ws_url.clone(), rest_url: rest_url.clone() }
-            }
-            FeedKind::Replay(_) | FeedKind::Sim(_) => Overrides::default(),
-        }
+impl VenueConfig {
+    /// What the supervisor needs to know of this feed.
+    pub(crate) fn settings(&self, name: &str) -> FeedSettings {
+        FeedSettings { stale_after: self.stale_after, ..FeedSettings::new(name, self.symbols.clone()) }
     }
 }
 
@@ -201,17 +203,10 @@ pub(crate) fn start(
         Source::Configured(FeedConfig { name, kind: FeedKind::Sim(sim) }) => {
             synthesize(&name, &sim, sink()?, clock, metrics, stop)
         }
-        Source::Configured(feed) => {
-            let overrides = feed.overrides();
-            let FeedConfig { name, kind } = feed;
-            let FeedKind::Venue { preset, symbols, stale_after, .. } = kind else {
-                return Err(Failure::failed("a feed of no kind"));
-            };
+        Source::Configured(FeedConfig { name, kind: FeedKind::Venue(config) }) => {
             let mut running = Vec::new();
-            for session in live_sessions(preset, &overrides) {
-                let settings =
-                    FeedSettings { stale_after, ..FeedSettings::new(name.clone(), symbols.clone()) };
-                let clock = Arc::clone(clock);
+            for session in live_sessions(config.preset, &config.overrides) {
+                let (settings, clock) = (config.settings(&name), Arc::clone(clock));
                 running.push(feed::supervisor::spawn(session, settings, sink()?, clock, &metrics.0, stop));
             }
             Ok(Box::pin(async move {

@@ -19,7 +19,7 @@ use crate::feeds;
 pub(crate) fn run(args: &cli::Record) -> Result<(), Failure> {
     let config = config::load(&args.config)?;
     let feed = choose(config.feeds, args.feed.as_deref())?;
-    let FeedKind::Venue { preset, symbols, stale_after, .. } = feed.kind.clone() else {
+    let FeedKind::Venue(venue) = &feed.kind else {
         return Err(Failure::usage(format!(
             "feed {} is no real venue: there is nothing to record",
             feed.name
@@ -39,12 +39,9 @@ pub(crate) fn run(args: &cli::Record) -> Result<(), Failure> {
     let messages = Arc::new(AtomicU64::new(0));
     runtime.block_on(async {
         let mut running = Vec::new();
-        for session in feeds::live_sessions(preset, &feed.overrides()) {
-            let settings = FeedSettings {
-                stale_after,
-                recording: Some(recording.recorder()),
-                ..FeedSettings::new(feed.name.clone(), symbols.clone())
-            };
+        for session in feeds::live_sessions(venue.preset, &venue.overrides) {
+            let settings =
+                FeedSettings { recording: Some(recording.recorder()), ..venue.settings(&feed.name) };
             let sink = Discard { symbols: 0, updates: Arc::clone(&messages) };
             running.push(feed::supervisor::spawn(
                 session,

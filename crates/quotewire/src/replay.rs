@@ -28,10 +28,10 @@ const EPOCH: u64 = 1;
 /// Runs the command.
 pub(crate) fn run(args: &cli::Replay, out: &mut impl Write) -> Result<(), Failure> {
     let Some(preset) = feeds::preset(&args.venue) else {
-        let known = feeds::PRESETS.join(", ");
+        let known = feeds::preset_names();
         return Err(Failure::usage(format!("unknown venue {:?}; there are {known}", args.venue)));
     };
-    let session = feeds::session(preset, &feeds::Overrides::default());
+    let session = feeds::session(preset, &feed::Overrides::default());
     let mut instruments = Instruments::new(session.venue(), SYMBOLS_MAX);
     let answers = rest_answers(args)?;
     session

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
+use feed::{Overrides, Secret};
 use feed_replay::Speed;
 use toml::Spanned;
 
 use super::{Fault, raw};
-use crate::feeds::{KINDS, preset};
+use crate::feeds::{PRESETS, kinds, preset, preset_names, variant};
 
 /// What the file says, checked.
 #[derive(Debug)]
@@ -34,21 +35,24 @@ pub(crate) struct FeedConfig {
 /// What kind of feed, with what it needs.
 #[derive(Clone, Debug)]
 pub(crate) enum FeedKind {
-    /// A real venue over WebSocket.
-    Venue {
-        /// The preset: a feed kind with its variant, as `binance_usdm`.
-        preset: &'static str,
-        /// Another canonical venue name.
-        venue: Option<String>,
-        symbols: Vec<String>,
-        ws_url: Option<String>,
-        rest_url: Option<String>,
-        stale_after: Option<Duration>,
-    },
+    /// A real venue.
+    Venue(VenueConfig),
     /// A recording.
     Replay(ReplayConfig),
     /// A synthetic market.
     Sim(Box<feed_sim::Settings>),
+}
+
+/// A real venue and what is wanted of it.
+#[derive(Clone, Debug)]
+pub(crate) struct VenueConfig {
+    /// The preset: a feed kind with its variant, as `binance_usdm`.
+    pub(crate) preset: &'static str,
+    /// What is changed about its session.
+    pub(crate) overrides: Overrides,
+    pub(crate) symbols: Vec<String>,
+    /// Longest silence of a connection.
+    pub(crate) stale_after: Option<Duration>,
 }
 
 /// A recording to play.
@@ -168,8 +172,8 @@ fn max_stream_age(text: Option<Spanned<String>>) -> Result<Option<Duration>, Fau
 fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
     let kind_span = raw.kind.span();
     let kind = raw.kind.get_ref().as_str();
-    if !KINDS.contains(&kind) {
-        let what = format!("unknown feed kind {kind:?}; there are {}", KINDS.join(", "));
+    if !kinds().contains(&kind) {
+        let what = format!("unknown feed kind {kind:?}; there are {}", kinds().join(", "));
         return Err(Fault::at(&kind_span, what));
     }
     let foreign = |keys: &[(&str, Option<Range<usize>>)]| -> Result<(), Fault> {
@@ -184,6 +188,13 @@ fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
         ("ws_url", span(&raw.ws_url)),
         ("rest_url", span(&raw.rest_url)),
         ("stale_after", span(&raw.stale_after)),
+        ("market", span(&raw.market)),
+        ("version", span(&raw.version)),
+        ("account", span(&raw.account)),
+        ("key_env", span(&raw.key_env)),
+        ("key_file", span(&raw.key_file)),
+        ("secret_env", span(&raw.secret_env)),
+        ("secret_file", span(&raw.secret_file)),
     ];
     let replay_keys = [
         ("file", span(&raw.file)),
@@ -201,18 +212,10 @@ fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
         ("trades", raw.trades.as_ref().map(Spanned::span)),
         ("bursts", raw.bursts.as_ref().map(Spanned::span)),
     ];
-    let market_key = [("market", span(&raw.market))];
-    let version_key = [("version", span(&raw.version))];
     let name = match &raw.name {
         Some(name) => checked_name(name)?,
         None => kind.to_owned(),
     };
-    if kind != "binance" {
-        foreign(&market_key)?;
-    }
-    if kind != "kraken" {
-        foreign(&version_key)?;
-    }
     let kind = match kind {
         "sim" => {
             foreign(&venue_keys[1..])?;
@@ -250,18 +253,16 @@ fn checked_name(name: &Spanned<String>) -> Result<String, Fault> {
 
 fn venue(raw: raw::Feed, kind_span: &Range<usize>) -> Result<FeedKind, Fault> {
     let kind = raw.kind.get_ref().as_str();
-    let variant = raw.market.as_ref().or(raw.version.as_ref());
-    let wanted = match variant.map(|v| v.get_ref().as_str()) {
-        None | Some("spot") if kind == "binance" => "binance".to_owned(),
-        None | Some("v2") if kind == "kraken" => "kraken_v2".to_owned(),
-        Some("v1") if kind == "kraken" => "kraken".to_owned(),
-        Some(variant) => format!("{kind}_{variant}"),
-        None => kind.to_owned(),
-    };
-    let Some(preset) = preset(&wanted) else {
-        let span = variant.map_or_else(|| kind_span.clone(), Spanned::span);
-        let choice = if kind == "kraken" { "v2 or v1" } else { "spot, us, usdm or coinm" };
-        return Err(Fault::at(&span, format!("{kind} has no such variant; there are {choice}")));
+    let asked = raw.market.as_ref().or(raw.version.as_ref());
+    let Some(preset) = variant(kind, asked.map(|asked| asked.get_ref().as_str())) else {
+        let span = asked.map_or_else(|| kind_span.clone(), Spanned::span);
+        let variants: Vec<&str> =
+            PRESETS.iter().filter(|known| known.kind == kind).map(|known| known.variant).collect();
+        let what = match variants.as_slice() {
+            [_] => format!("{kind} has no variants; leave this out"),
+            _ => format!("{kind} has no such variant; there are {}", variants.join(", ")),
+        };
+        return Err(Fault::at(&span, what));
     };
     let (symbols, span) = match raw.symbols {
         None => {
@@ -288,14 +289,54 @@ fn venue(raw: raw::Feed, kind_span: &Range<usize>) -> Result<FeedKind, Fault> {
             Duration::from_millis(100)..Duration::from_secs(3_600),
         )?),
     };
-    Ok(FeedKind::Venue {
-        preset,
+    let overrides = Overrides {
         venue: raw.venue.as_ref().map(checked_venue).transpose()?,
-        symbols,
-        ws_url: url(raw.ws_url, "wss", "ws")?,
+        ws_url: endpoint(raw.ws_url)?,
         rest_url: url(raw.rest_url, "https", "http")?,
-        stale_after,
-    })
+        account: raw.account.map(Spanned::into_inner),
+        key: secret("key", raw.key_env, raw.key_file)?,
+        secret: secret("secret", raw.secret_env, raw.secret_file)?,
+    };
+    Ok(FeedKind::Venue(VenueConfig { preset, overrides, symbols, stale_after }))
+}
+
+/// A credential from the environment or from a file, never from the configuration itself: that is shown and copied.
+fn secret(
+    name: &str,
+    env: Option<Spanned<String>>,
+    file: Option<Spanned<String>>,
+) -> Result<Option<Secret>, Fault> {
+    let (span, text) = match (env, file) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(file)) => {
+            return Err(Fault::at(&file.span(), format!("give {name}_env or {name}_file, not both")));
+        }
+        (Some(env), None) => {
+            let text = std::env::var(env.get_ref())
+                .map_err(|_| Fault::at(&env.span(), format!("the environment has no {:?}", env.get_ref())))?;
+            (env.span(), text)
+        }
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(file.get_ref())
+                .map_err(|error| Fault::at(&file.span(), format!("{}: {error}", file.get_ref())))?;
+            (file.span(), text)
+        }
+    };
+    match text.trim() {
+        "" => Err(Fault::at(&span, "there is nothing in it")),
+        text => Ok(Some(Secret::new(text))),
+    }
+}
+
+/// Where a feed connects to: a WebSocket, a streamed HTTP answer, or datagrams.
+fn endpoint(url: Option<Spanned<String>>) -> Result<Option<String>, Fault> {
+    let Some(text) = url else { return Ok(None) };
+    let schemes = match text.get_ref().split("://").next() {
+        Some("http" | "https") => ("https", "http"),
+        Some("udp") => return Ok(Some(text.into_inner())),
+        _ => ("wss", "ws"),
+    };
+    self::url(Some(text), schemes.0, schemes.1)
 }
 
 fn checked_venue(venue: &Spanned<String>) -> Result<String, Fault> {
@@ -326,7 +367,7 @@ fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<ReplayConfig, Faul
         return Err(Fault::at(kind_span, "say whose messages it holds: preset = \"binance\""));
     };
     let Some(preset) = preset(wanted.get_ref()) else {
-        let what = format!("unknown preset; there are {}", crate::feeds::PRESETS.join(", "));
+        let what = format!("unknown preset; there are {}", preset_names());
         return Err(Fault::at(&wanted.span(), what));
     };
     let speed = match raw.speed {

@@ -58,10 +58,16 @@ pub(super) struct Feed {
     pub(super) ws_url: Option<Spanned<String>>,
     pub(super) rest_url: Option<Spanned<String>>,
     pub(super) stale_after: Option<Spanned<String>>,
-    /// binance: spot, us, usdm, coinm.
+    /// Which variant of the kind (binance: spot, us, usdm, coinm).
     pub(super) market: Option<Spanned<String>>,
-    /// kraken: v2, v1.
+    /// The same, where it is a protocol (kraken: v2, v1).
     pub(super) version: Option<Spanned<String>>,
+    /// Credentials, for venues that want them.
+    pub(super) account: Option<Spanned<String>>,
+    pub(super) key_env: Option<Spanned<String>>,
+    pub(super) key_file: Option<Spanned<String>>,
+    pub(super) secret_env: Option<Spanned<String>>,
+    pub(super) secret_file: Option<Spanned<String>>,
     /// replay
     pub(super) file: Option<Spanned<String>>,
     pub(super) rest: Option<Spanned<String>>,

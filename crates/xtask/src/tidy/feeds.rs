@@ -28,10 +28,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     };
     // The registry is the one file of the binary that names venues.
     if let Some(text) = tree.text(REGISTRY) {
-        findings.extend(compare(&folders, &kinds(text), REGISTRY, "entry in `KINDS`"));
+        findings.extend(compare(&folders, &kinds(text), REGISTRY, "row in `PRESETS`"));
         for folder in &folders {
             if !text.contains(&format!("feed_{}::", folder.replace('-', "_"))) {
-                findings.push(Finding::new(REGISTRY, 1, format!("no match arm builds `feeds/{folder}`")));
+                findings.push(Finding::new(REGISTRY, 1, format!("nothing builds `feeds/{folder}`")));
             }
         }
     }
@@ -58,13 +58,21 @@ fn rows(text: &str) -> BTreeMap<String, usize> {
         .collect()
 }
 
-/// The strings of `pub const KINDS: &[&str] = &[...];`, with their lines.
+/// The kinds in the rows of `PRESETS` (the second string of each), and all strings of `OTHER_KINDS`, with their lines.
 fn kinds(text: &str) -> BTreeMap<String, usize> {
+    let strings = |line: &str| line.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let mut found = BTreeMap::new();
-    for (at, line) in lines(text).skip_while(|(_, line)| !line.contains("const KINDS:")) {
-        found.extend(line.split('"').skip(1).step_by(2).map(|name| (name.to_owned(), at)));
-        if line.contains("];") {
-            break;
+    // A row that is too long for one line stands on several; its strings come in the same order.
+    let mut row = Vec::new();
+    for (at, line) in lines(text) {
+        let line = line.trim();
+        if line.starts_with("row(") || !row.is_empty() {
+            row.extend(strings(line));
+            if line.ends_with("),") || line.ends_with('}') {
+                found.extend(row.drain(..).nth(1).map(|kind| (kind, at)));
+            }
+        } else if line.starts_with("const OTHER_KINDS") {
+            found.extend(strings(line).into_iter().map(|kind| (kind, at)));
         }
     }
     found
@@ -77,8 +85,8 @@ mod tests {
 
     const TABLE: &str =
         "| `other` |\n<!-- feeds -->\n| feed |\n| `kraken` | x |\n| `sim` | x |\n<!-- end -->\n| `no` |\n";
-    const SOURCE: &str = "pub const KINDS: &[&str] = &[\n    \"kraken\",\n    \"sim\",\n];\nlet a = \"x\";\n\
-                          feed_kraken::new(); feed_sim::new();\n";
+    const SOURCE: &str = "    row(\"kraken_v2\", \"kraken\", \"v2\", feed_kraken::session),\n\
+                          const OTHER_KINDS: [&str; 1] = [\"sim\"];\nlet a = \"x\";\nfeed_sim::new();\n";
 
     fn files<'a>(table: &'a str, source: &'a str) -> [(&'a str, &'a str); 4] {
         [("feeds/kraken/Cargo.toml", ""), ("feeds/sim/Cargo.toml", ""), (README, table), (REGISTRY, source)]
@@ -99,12 +107,12 @@ mod tests {
             ]
         );
         assert_eq!(
-            said(check, &files(TABLE, &SOURCE.replace("    \"sim\",\n", ""))),
-            ["crates/quotewire/src/feeds.rs:1: `feeds/sim` has no entry in `KINDS`"]
+            said(check, &files(TABLE, &SOURCE.replace("[\"sim\"]", "[]"))),
+            ["crates/quotewire/src/feeds.rs:1: `feeds/sim` has no row in `PRESETS`"]
         );
         assert_eq!(
             said(check, &files(TABLE, &SOURCE.replace("feed_sim::", "feed_kraken::"))),
-            ["crates/quotewire/src/feeds.rs:1: no match arm builds `feeds/sim`"]
+            ["crates/quotewire/src/feeds.rs:1: nothing builds `feeds/sim`"]
         );
         assert_eq!(
             said(check, &[("feeds/sim/Cargo.toml", "")]),
