@@ -53,6 +53,7 @@ pub(crate) const PRESETS: &[Preset] = &[
     row("kraken_v2", "kraken", "v2", feed_kraken::session),
     row("kraken", "kraken", "v1", feed_kraken::session_v1),
     row("okx", "okx", "", feed_okx::session),
+    // New presets stand above this line.
 ];
 
 /// The kinds that are no venue.

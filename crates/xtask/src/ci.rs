@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::exec::{self, Failure, failed};
-use crate::{docs, metadata, setup, tidy};
+use crate::{docs, metadata, new_feed, setup, tidy};
 
 /// One thing that must pass.
 struct Step {
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", what: "lints, warnings are errors", run: clippy },
     Step { name: "doc", what: "the API documents, warnings are errors", run: doc },
     Step { name: "test", what: "unit, crate and doc tests of every crate", run: test },
+    Step { name: "new-feed", what: "a new adapter compiles and wants a recording", run: new_feed::prove },
     Step {
         name: "hyper",
         what: "the edge and the worlds again, with hyper writing every stream",

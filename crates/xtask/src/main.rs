@@ -8,6 +8,7 @@
 //! | [`docs`] | documents that repeat what the program says |
 //! | [`safety`] | the long proofs: ThreadSanitizer, loom, fuzzing |
 //! | [`mod@bench`] | measurements |
+//! | [`new_feed`] | the beginning of an adapter |
 //! | [`tree`], [`metadata`], [`exec`] | the files, the crates, other programs |
 //!
 //! It knows none of our crates: a broken crate must not stop the tool that says what is broken.
@@ -18,6 +19,7 @@ mod ci;
 mod docs;
 mod exec;
 mod metadata;
+mod new_feed;
 mod safety;
 mod setup;
 mod tidy;
@@ -39,6 +41,7 @@ usage: cargo xtask COMMAND [OPTION...]
   tidy               the rules of the tree that no compiler knows (a second)
   docs               write the documents that repeat what the program says
      --check           only tell whether they are up to date
+  new-feed NAME      the beginning of an adapter in feeds/NAME, wired in, with a test that wants a recording
   safety [PROOF]     the long proofs: tsan, loom, vanish, fuzz (all when none is named)
      --seconds N       time for each fuzz target (60)
   bench [NAME]       measure, in release; NAME is one file of benches/
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
+        ["new-feed", name] => new_feed::run(name),
         ["safety", rest @ ..] => safety::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         [other, ..] => Err(Failure::Usage(format!("cannot do `{other}` like that"))),
