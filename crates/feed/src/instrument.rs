@@ -79,13 +79,23 @@ impl Instruments {
     /// names are taken as `VENUE:NATIVE` while the set is open; `None` when it is closed, full, or the name is not one
     /// a symbol can have.
     pub fn resolve(&mut self, native: &str) -> Option<InstrumentId> {
+        self.resolve_as(native, |venue, native| Symbol::of_venue(venue, native).ok())
+    }
+
+    /// As [`Instruments::resolve`], where the venue documents how its names are made: an unknown name is taken as what `named`
+    /// makes of the venue and the name.
+    pub fn resolve_as(
+        &mut self,
+        native: &str,
+        named: impl FnOnce(&str, &str) -> Option<Symbol>,
+    ) -> Option<InstrumentId> {
         if let Some(&id) = self.by_native.get(native) {
             return Some(id);
         }
         if !self.open || self.entries.len() >= self.capacity {
             return None;
         }
-        let symbol = Symbol::of_venue(&self.venue, native).ok()?;
+        let symbol = named(&self.venue, native)?;
         self.add(native, symbol)
     }
 
@@ -116,13 +126,15 @@ impl Instruments {
 
     /// The instruments that a configuration asks for, in its order: each wish is `*`, a canonical name with or without
     /// the venue (`BTC-USD`, `KRAKEN:BTC-USD`, any case), or a native name. The second list holds wishes that nothing
-    /// matches.
+    /// matches. Symbols of other venues, which a session may hold, go by their whole name only.
     pub fn select(&self, wishes: &[String]) -> (Vec<InstrumentId>, Vec<String>) {
         if wishes.iter().any(|w| w == "*") {
             return (self.iter().map(|(id, _)| id).collect(), Vec::new());
         }
+        let own = |symbol: &Symbol| symbol.venue() == Some(&*self.venue);
+        let short = self.iter().filter(|(_, i)| own(&i.symbol)).map(|(id, i)| (i.symbol.name(), id));
         let by_name: HashMap<&str, InstrumentId> =
-            self.iter().flat_map(|(id, i)| [(i.symbol.as_str(), id), (i.symbol.name(), id)]).collect();
+            self.iter().map(|(id, i)| (i.symbol.as_str(), id)).chain(short).collect();
         let mut found = Vec::new();
         let mut missing = Vec::new();
         for wish in wishes {
@@ -154,11 +166,26 @@ mod tests {
     }
 
     #[test]
+    fn a_documented_form_names_what_is_not_known_yet() {
+        let mut instruments = Instruments::new("OANDA", 2);
+        let named = |venue: &str, native: &str| Symbol::of_venue(venue, &native.replace('_', "-")).ok();
+        let id = instruments.resolve_as("EUR_USD", named).unwrap();
+        assert_eq!(instruments.get(id).unwrap().symbol.as_str(), "OANDA:EUR-USD");
+        assert_eq!(instruments.resolve_as("EUR_USD", |_, _| None), Some(id));
+        assert_eq!(instruments.resolve_as("", named), None);
+        instruments.close();
+        assert_eq!(instruments.resolve_as("XAU_USD", named), None);
+    }
+
+    #[test]
     fn wishes_match_canonical_and_native_names() {
         let mut instruments = Instruments::new("KRAKEN", 10);
         let btc = instruments.add("XBT/USD", Symbol::parse("KRAKEN:BTC-USD").unwrap()).unwrap();
         let wishes = ["btc-usd", "KRAKEN:BTC-USD", "XBT/USD", "NOPE"].map(str::to_owned);
         assert_eq!(instruments.select(&wishes), (vec![btc], vec!["NOPE".to_owned()]));
         assert_eq!(instruments.select(&["*".to_owned()]).0.len(), 1);
+        let other = instruments.add("OKX:ETH-USD", Symbol::parse("OKX:ETH-USD").unwrap()).unwrap();
+        let wishes = ["eth-usd", "okx:eth-usd"].map(str::to_owned);
+        assert_eq!(instruments.select(&wishes), (vec![other], vec!["eth-usd".to_owned()]));
     }
 }

@@ -8,8 +8,8 @@
 //!   socket is not. The same frames always give the same updates.
 //!
 //! Everything hard is here once: [`supervisor`] connects, subscribes, watches silence, backs off with full jitter,
-//! resubscribes and reports; [`ws`] drives the WebSocket; [`rest`] fetches the catalogue; [`capture`] reads and
-//! writes recordings. Updates leave through a [`Sink`], which never blocks. A feed does not know that the table
+//! resubscribes and reports; [`connection`] carries frames over WebSocket, HTTP or datagrams; [`rest`] fetches the
+//! catalogue; [`capture`] reads and writes recordings. Updates leave through a [`Sink`], which never blocks. A feed does not know that the table
 //! exists.
 //!
 //! | file | what it is |
@@ -21,7 +21,7 @@
 //! | [`book`] | a rebuilt order book of bounded depth that keeps the venue's digits |
 //! | [`json`] | borrowed JSON pieces that keep the venue's digits |
 //! | [`inflate`] | compressed frames back to text, within a bound |
-//! | [`supervisor`], [`backoff`], [`ws`], [`rest`] | keeping a session alive |
+//! | [`supervisor`], [`backoff`], [`connection`], [`rest`] | keeping a session alive |
 //! | [`network`] | the ways out of the process, which a simulation replaces |
 //! | [`capture`] | recordings: `recv_ns TAB kind TAB payload` |
 //! | [`pump`] | recorded frames through a decoder into a sink: the same path without a socket |
@@ -30,6 +30,7 @@
 pub mod backoff;
 pub mod book;
 pub mod capture;
+pub mod connection;
 pub mod decoder;
 pub mod inflate;
 pub mod instrument;
@@ -41,7 +42,6 @@ pub mod rest;
 pub mod session;
 pub mod sink;
 pub mod supervisor;
-pub mod ws;
 
 pub use decoder::{Batch, DecodeError, Decoder, Frame, Ignored};
 pub use instrument::{Instrument, InstrumentId, Instruments};

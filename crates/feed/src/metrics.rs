@@ -6,7 +6,7 @@ use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeV
 
 use market::Micros;
 
-use crate::ws::Cause;
+use crate::connection::Cause;
 use crate::{Ignored, Stats};
 
 /// The series of all feeds. Cheap to clone.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Decoder, InstrumentId, Instruments};
+use crate::{Decoder, Instrument, InstrumentId, Instruments};
 
 /// A credential. It shows itself to nobody who prints it.
 #[derive(Clone, PartialEq, Eq)]
@@ -191,7 +191,18 @@ pub trait Session: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Where to connect for these instruments. The scheme says how: `wss` and `ws` for a WebSocket.
+    /// What a wish that the catalogue does not hold would be, where the venue takes names without listing them.
+    fn named(&self, _wish: &str) -> Option<Instrument> {
+        None
+    }
+
+    /// Whether everything is sent to everybody, so that `*` means whatever is heard: names come with the messages.
+    fn names_what_it_sends(&self) -> bool {
+        false
+    }
+
+    /// Where to connect for these instruments. The scheme says how: `wss` and `ws` for a WebSocket,
+    /// `https` and `http` for an answer of lines without an end, `udp` for datagrams; see [`crate::connection`].
     fn endpoint(&self, instruments: &Instruments, wanted: &[InstrumentId]) -> String;
 
     /// The texts to send once connected, in order.

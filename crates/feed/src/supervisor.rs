@@ -28,9 +28,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Policy;
 use crate::capture::Recorder;
+use crate::connection::{Cause, End};
 use crate::metrics::{FeedMetrics, OneFeed};
 use crate::network::{Internet, Network};
-use crate::ws::{Cause, End};
 use crate::{Session, Sink};
 
 mod line;

@@ -280,7 +280,7 @@ async fn a_refused_subscription_is_told_of_its_symbol() {
 async fn plaintext_to_another_machine_is_refused_before_anything_is_sent() {
     let venue = Venue::start(script([bid("BTCUSD", "1")])).await;
     // An address of the block for documentation: nobody has it.
-    for url in ["ws://192.0.2.1", "http://127.0.0.1:9", "nonsense"] {
+    for url in ["ws://192.0.2.1", "http://192.0.2.1", "ftp://127.0.0.1:9", "nonsense"] {
         let toy = Toy { ws_url: url.to_owned(), ..Toy::at(&venue) };
         let running = Running::start(toy, settings());
         let sink = running.sink.clone();

@@ -377,4 +377,13 @@ impl Running {
         self.stop.cancel();
         assert_eq!(self.handle.join().await, FeedEnd::Stopped);
     }
+
+    /// How the feed ended by itself.
+    ///
+    /// # Panics
+    /// When it does not within [`crate::PATIENCE`].
+    pub async fn end(self) -> FeedEnd {
+        let ended = tokio::time::timeout(crate::PATIENCE, self.handle.join()).await;
+        ended.unwrap_or_else(|_| panic!("the feed did not end by itself"))
+    }
 }

@@ -25,6 +25,7 @@ use crate::script::Script;
 use crate::wait_for;
 
 mod http;
+mod lines;
 mod play;
 
 /// What the venue saw on one WebSocket connection, refused ones included.
@@ -103,6 +104,12 @@ impl Venue {
     /// Where the WebSocket is: `ws://127.0.0.1:PORT`. Any path and query may follow.
     pub fn ws_url(&self) -> String {
         format!("ws://{}", self.ws)
+    }
+
+    /// Where a plain request is answered by a stream of lines, one a frame: `http://127.0.0.1:PORT`. Any path and query may
+    /// follow. It is the place of [`Venue::ws_url`], with the same script, faults and steps.
+    pub fn stream_url(&self) -> String {
+        format!("http://{}", self.ws)
     }
 
     /// Where the HTTP answers are: `http://127.0.0.1:PORT`.

@@ -14,9 +14,9 @@ use tokio::time::Instant;
 
 use super::Feed;
 use crate::backoff::{self, Backoff};
+use crate::connection::{Cause, Connection, End, Event, Plan};
 use crate::metrics::Counted;
 use crate::rest::{FetchError, shown};
-use crate::ws::{Cause, Connection, End, Event, Plan};
 use crate::{DecodeError, Frame, FrameTap, InstrumentId, Instruments, Request, SymbolRef};
 
 /// Longest wait before the next dial that a venue may ask for.
@@ -282,7 +282,7 @@ impl Line {
         }
         if self.opened.is_some() || end.cause.is_final() {
             // Only stale is carried over to symbols; a feed that is closed is told so by the supervisor afterwards.
-            feed.outlet.tell_line(self.number, Status::Stale, reason, &self.symbols);
+            feed.outlet.tell_line(self.number, Status::Stale, reason, self.tap.symbols());
         }
         if status == Status::Closed && end.cause != Cause::Stopped {
             self.tell_never_heard(Status::Closed, reason);

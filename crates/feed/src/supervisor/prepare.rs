@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::{Feed, line};
 use crate::backoff::{self, Backoff};
 use crate::capture::Payload;
+use crate::connection::{Cause, End, nanos};
 use crate::rest::{FetchError, recordable};
-use crate::ws::{Cause, End, nanos};
 use crate::{InstrumentId, Instruments};
 
 /// Most entries of a catalogue. OKX, options and all, lists about 10,000.
@@ -23,9 +23,14 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// # Errors
 /// When there is no use in trying further.
 pub(super) async fn wanted(feed: &Feed) -> Result<Vec<Instruments>, End> {
-    let catalogue = catalogue(feed).await?;
+    let mut catalogue = catalogue(feed).await?;
     let settings = &feed.settings;
-    let (mut found, missing) = catalogue.select(&settings.symbols);
+    let (mut found, mut missing) = catalogue.select(&settings.symbols);
+    missing.retain(|wish| {
+        let named = feed.session.named(wish).and_then(|one| catalogue.add(&one.native, one.symbol));
+        found.extend(named.filter(|id| !found.contains(id)));
+        named.is_none()
+    });
     let beyond = found.len().saturating_sub(settings.instruments_max);
     if beyond > 0 {
         found.truncate(settings.instruments_max);
@@ -37,6 +42,13 @@ pub(super) async fn wanted(feed: &Feed) -> Result<Vec<Instruments>, End> {
         tell_missing(feed, wish);
     }
     feed.metrics.set_symbols(found.len(), missing.len(), beyond);
+    if feed.session.names_what_it_sends() && settings.symbols.iter().any(|wish| wish == "*") {
+        let mut open = Instruments::new(catalogue.venue(), settings.instruments_max);
+        for instrument in found.iter().filter_map(|&id| catalogue.get(id)) {
+            open.add(&instrument.native, instrument.symbol.clone());
+        }
+        return Ok(vec![open]);
+    }
     let most = feed.session.limits().instruments_per_connection.max(1);
     Ok(found.chunks(most).map(|ids| part(&catalogue, ids)).collect())
 }

@@ -120,6 +120,9 @@ impl Session for Toy {
     }
 
     fn endpoint(&self, _: &Instruments, _: &[InstrumentId]) -> String {
+        if self.ws_url.starts_with("udp:") {
+            return self.ws_url.clone();
+        }
         format!("{}/stream?key=secret", self.ws_url)
     }
 
@@ -151,7 +154,10 @@ impl Decoder for ToyDecoder {
         ts_recv: Micros,
         batch: &mut Batch,
     ) -> Result<&'static str, DecodeError> {
-        let Frame::Text(text) = frame else { return Err(DecodeError::Garbage("binary")) };
+        let text = match frame {
+            Frame::Text(text) => text,
+            Frame::Binary(bytes) => std::str::from_utf8(bytes).map_err(|_| DecodeError::Garbage("binary"))?,
+        };
         match text.split_once(' ') {
             Some(("panic", why)) => panic!("{why}"),
             Some(("resync", _)) => return Err(DecodeError::Reconnect(Reason::Gap)),

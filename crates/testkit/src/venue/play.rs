@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 use tokio_tungstenite::tungstenite::{self};
 
 use super::http::{read_head, target_of};
-use super::{Connection, Stage};
+use super::{Connection, Stage, lines};
 use crate::script::{Act, Ending, Fault, Pace, Payload, Start};
 
 /// Acts between two flushes when the pace is free. Only the emulator's speed depends on it.
@@ -68,7 +68,12 @@ async fn handshake(mut stream: TcpStream, stage: &Stage, number: usize) -> Optio
     let key = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim())
-    })?;
+    });
+    let Some(key) = key else {
+        // Not a handshake but a plain request: its answer is the stream.
+        lines::play(stream, stage, number).await;
+        return None;
+    };
     let accept = derive_accept_key(key.as_bytes());
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\

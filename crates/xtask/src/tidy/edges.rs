@@ -30,8 +30,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tokio-tungstenite", &["feed", "testkit"]),
     ("tungstenite", &["feed", "testkit", "benches"]),
     ("warp", &["edge", "testkit", "benches"]),
-    ("hyper", &["edge", "testkit", "benches"]),
-    ("hyper-util", &["edge", "testkit", "benches"]),
+    ("hyper", &["edge", "feed", "testkit", "benches"]),
+    ("hyper-util", &["edge", "feed", "testkit", "benches"]),
     ("clap", &["quotewire", "benches"]),
 ];
 

@@ -1,43 +1,47 @@
-//! One WebSocket connection to a venue: dialling within a deadline, paced subscription, keep-alive, silence watch.
+//! One connection to a venue: dialling within a deadline, paced subscription, keep-alive, silence watch.
 //!
 //! [`Connection::next`] is the whole of it: it says what happens next, from a closed list ([`Event`]), and does by
 //! itself what needs no decision (sending what is due, answering pings, noting pongs). It knows neither decoders nor
 //! sinks.
+//!
+//! The scheme of the URL says what carries the bytes; everything above the carrier is the same for all of them:
+//!
+//! | scheme | carrier | frames |
+//! |---|---|---|
+//! | `wss`, `ws` | a WebSocket | its text and binary messages |
+//! | `https`, `http` | one GET whose answer does not end | each line a text frame |
+//! | `udp` | datagrams sent to an address or a multicast group | each a binary frame |
+//!
+//! Our side can say something only over a WebSocket: elsewhere there is neither subscription nor keep-alive, and the
+//! connection counts as subscribed as soon as it is open.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use market::{Clock, Micros};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::{ProtocolError, UrlError};
-use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
-use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Error, Utf8Bytes};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
 use crate::capture::{Payload, Recorder};
-use crate::network::{Io, Network};
-use crate::rest::{USER_AGENT, check_place, recordable, retry_after, shown};
+use crate::network::Network;
+use crate::rest::{recordable, shown};
 use crate::{KeepAlive, Limits, Secret};
 
+mod carrier;
 mod cause;
+mod datagrams;
+mod lines;
+mod tls;
+mod websocket;
 
 pub use cause::{Cause, End};
 
-/// Read buffer of one connection. tungstenite's own 128 KiB is for one busy connection, and we may hold hundreds.
-const READ_BUFFER: usize = 64 << 10;
-/// Unsent bytes that make tungstenite write; we flush after each text anyway.
-const WRITE_BUFFER: usize = 4 << 10;
-/// Most unsent bytes. The longest subscription that a venue takes in one text has 64 KiB (OKX).
-const WRITE_BUFFER_MAX: usize = 1 << 20;
-/// Longest time that one text of ours may wait for the socket. A venue that does not read that long is not there.
-const SEND_LIMIT: Duration = Duration::from_secs(10);
+use carrier::{Carrier, Heard};
+
 /// A time without an end, about as tokio's own timer has it.
 const FAR: Duration = Duration::from_secs(86_400 * 365);
 
@@ -46,7 +50,7 @@ const FAR: Duration = Duration::from_secs(86_400 * 365);
 pub struct Plan {
     /// Where.
     pub url: String,
-    /// Headers of the handshake: credentials, which are not recorded.
+    /// Headers of the request with which a WebSocket or a streamed answer begins: credentials, which are not recorded.
     pub headers: Vec<(&'static str, Secret)>,
     /// Texts to send before the subscription: a login, which is not recorded.
     pub login: Vec<String>,
@@ -83,7 +87,7 @@ pub enum Event {
 
 /// An open connection. Dropping it closes the socket without saying goodbye.
 pub struct Connection {
-    socket: WebSocketStream<MaybeTlsStream<Box<dyn Io>>>,
+    carrier: Carrier,
     plan: Plan,
     clock: Arc<dyn Clock>,
     /// Texts of the login that are not sent yet.
@@ -120,48 +124,24 @@ impl Connection {
             *wait = FAR.min(*wait);
         }
         plan.limits.max_age = plan.limits.max_age.map(|age| age.min(FAR));
-        let place = shown(&plan.url);
-        check_place(&plan.url, "wss", "ws").map_err(|why| End::of(Cause::Misconfigured, why))?;
-        let malformed = |error: Error| End::of(Cause::Misconfigured, format!("{place}: {error}"));
-        let mut request = plan.url.as_str().into_client_request().map_err(malformed)?;
-        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        for (name, value) in &plan.headers {
-            let mut value = HeaderValue::from_str(value.reveal()).map_err(|_| {
-                End::of(Cause::Misconfigured, format!("{place}: the {name} header cannot be sent"))
-            })?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(*name, value);
-        }
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_write_buffer_size(WRITE_BUFFER_MAX)
-            .max_message_size(Some(plan.limits.message_bytes_max))
-            .max_frame_size(Some(plan.limits.message_bytes_max));
-        let connector = Connector::Rustls(tls()?);
-        let network = Arc::clone(&plan.network);
-        let dial = async move {
-            let uri = request.uri();
-            let host = uri.host().ok_or(Error::Url(UrlError::NoHostName))?;
-            let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("wss") { 443 } else { 80 });
-            let socket = network.connect(host, port).await.map_err(Error::Io)?;
-            client_async_tls_with_config(request, socket, Some(config), Some(connector)).await
-        };
         // Boxed, because the state of a handshake is large and is needed once.
-        let socket = match timeout(plan.dial_limit, Box::pin(dial)).await {
-            Ok(Ok((socket, _))) => socket,
-            Ok(Err(error)) => return Err(dial_end(&error)),
-            Err(_) => return Err(End::of(Cause::DialTimeout, format!("{place} does not answer"))),
+        let carrier = match timeout(plan.dial_limit, Box::pin(Carrier::dial(&plan))).await {
+            Ok(dialled) => dialled?,
+            Err(_) => {
+                let why = format!("{} does not answer", shown(&plan.url));
+                return Err(End::of(Cause::DialTimeout, why));
+            }
         };
         let now = Instant::now();
         if let Some(recorder) = &plan.recorder {
             recorder.record(nanos(clock.now()), Payload::Opened(&recordable(&plan.url)));
         }
+        let sayable = |texts: &[String]| texts.iter().filter(|_| carrier.can_speak()).cloned().collect();
         Ok(Connection {
-            socket,
-            to_login: plan.login.iter().cloned().collect(),
-            to_send: plan.subscribe.iter().cloned().collect(),
+            to_login: sayable(&plan.login),
+            to_send: sayable(&plan.subscribe),
             ready: !plan.waits_for_ready,
+            carrier,
             told_subscribed: false,
             opened: now,
             heard: now,
@@ -196,30 +176,22 @@ impl Connection {
             }
             tokio::select! {
                 biased;
-                message = self.socket.next() => {
+                heard = self.carrier.next() => {
                     self.heard = Instant::now();
                     let ts_recv = self.clock.now();
-                    match message {
-                        Some(Ok(Message::Text(text))) => {
+                    match heard {
+                        Heard::Text(text) => {
                             self.said = self.heard;
                             self.record(ts_recv, Payload::Text(&text));
                             return Event::Text(text, ts_recv);
                         }
-                        Some(Ok(Message::Binary(bytes))) => {
+                        Heard::Binary(bytes) => {
                             self.said = self.heard;
                             self.record(ts_recv, Payload::Binary(&bytes));
                             return Event::Binary(bytes, ts_recv);
                         }
-                        Some(Ok(Message::Close(frame))) => {
-                            let why = frame.map_or_else(String::new, |frame| {
-                                format!("code {}: {}", u16::from(frame.code), frame.reason)
-                            });
-                            return Event::Ended(End::of(Cause::ClosedByVenue, why));
-                        }
-                        // tungstenite answers pings by itself with the next read, which follows at once.
-                        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                        Some(Err(error)) => return Event::Ended(read_end(&error)),
-                        None => return Event::Ended(End::of(Cause::Lost, "the stream ended")),
+                        Heard::Sign => {}
+                        Heard::Ended(end) => return Event::Ended(end),
                     }
                 }
                 () = &mut self.sleep => match self.due(wake).await {
@@ -239,18 +211,19 @@ impl Connection {
         }
     }
 
-    /// Sends a text now, whatever the pace of the subscription is: an answer that the venue waits for.
+    /// Sends a text now, whatever the pace of the subscription is: an answer that the venue waits for. Nothing happens
+    /// where our side cannot speak.
     ///
     /// # Errors
     /// When the connection is of no more use.
     pub async fn reply(&mut self, text: &str) -> Result<(), End> {
-        self.send(Message::text(text), Some(text)).await
+        self.send(Some(text)).await
     }
 
     /// Says goodbye, within a limit. The socket is closed either way.
-    pub async fn close(mut self, limit: Duration) {
+    pub async fn close(self, limit: Duration) {
         // A venue that does not take the goodbye loses nothing by it.
-        let _ = timeout(limit, self.socket.close(None)).await;
+        let _ = timeout(limit, self.carrier.close()).await;
     }
 
     /// Does what is due, sets the timer to what is due next, and tells what the caller has to know.
@@ -275,15 +248,14 @@ impl Connection {
         }
         if self.has_text() && now >= self.sent + self.plan.limits.between_sends {
             if let Some(text) = self.to_login.pop_front() {
-                self.send(Message::text(text), None).await?;
+                self.carrier.send(Some(&text)).await?;
+                self.sent = Instant::now();
             } else if let Some(text) = self.to_send.pop_front() {
-                self.send(Message::text(text.as_str()), Some(&text)).await?;
+                self.send(Some(&text)).await?;
             }
         } else if now >= self.sent + self.plan.keep_alive.every {
-            match self.plan.keep_alive.text.clone() {
-                Some(text) => self.send(Message::text(text.as_str()), Some(&text)).await?,
-                None => self.send(Message::Ping(Bytes::new()), None).await?,
-            }
+            let text = self.plan.keep_alive.text.clone();
+            self.send(text.as_deref()).await?;
         }
         let all_sent = self.ready && self.to_login.is_empty() && self.to_send.is_empty();
         let event = if all_sent && !self.told_subscribed {
@@ -309,8 +281,10 @@ impl Connection {
         let all_said = self.ready && !self.told_subscribed && !self.has_text();
         let next_text = if self.has_text() || all_said {
             self.sent + self.plan.limits.between_sends
-        } else {
+        } else if self.carrier.can_speak() {
             self.sent + self.plan.keep_alive.every
+        } else {
+            self.sent + FAR
         };
         let aged = self.opened + self.plan.limits.max_age.unwrap_or(FAR);
         let silent = self.heard + self.plan.limits.silence;
@@ -321,14 +295,12 @@ impl Connection {
         self.sleep.as_mut().reset(self.armed);
     }
 
-    async fn send(&mut self, message: Message, text: Option<&str>) -> Result<(), End> {
-        match timeout_at(Instant::now() + SEND_LIMIT, self.socket.send(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(read_end(&error)),
-            Err(_) => return Err(End::of(Cause::Lost, "the venue reads nothing any more")),
-        }
+    /// Sends a text, or a ping when there is none, and records it.
+    async fn send(&mut self, text: Option<&str>) -> Result<(), End> {
+        let can_speak = self.carrier.can_speak();
+        self.carrier.send(text).await?;
         self.sent = Instant::now();
-        if let Some(text) = text {
+        if let Some(text) = text.filter(|_| can_speak) {
             self.record(self.clock.now(), Payload::Sent(text));
         }
         Ok(())
@@ -346,40 +318,17 @@ pub(crate) fn nanos(at: Micros) -> i64 {
     at.get().saturating_mul(1_000)
 }
 
-/// Our own TLS settings: named provider (a default one would panic when the dependency graph holds none or two) and
-/// the bundled roots.
-fn tls() -> Result<Arc<ClientConfig>, End> {
-    static CONFIG: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map(|builder| Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
-            .map_err(|error| error.to_string())
-    });
-    config.clone().map_err(|why| End::of(Cause::Misconfigured, why))
-}
-
-fn dial_end(error: &Error) -> End {
-    match error {
-        Error::Http(answer) => End {
-            cause: Cause::HandshakeRefused,
-            why: format!("status {}", answer.status().as_u16()),
-            retry_after: retry_after(answer.headers()),
-        },
-        Error::Url(_) | Error::HttpFormat(_) => End::of(Cause::Misconfigured, error.to_string()),
-        _ => End::of(Cause::DialFailed, error.to_string()),
-    }
-}
-
-fn read_end(error: &Error) -> End {
-    let cause = match error {
-        Error::Capacity(_) => Cause::Oversized,
-        Error::Utf8(_) | Error::AttackAttempt => Cause::Protocol,
-        // tungstenite calls an end without a closing handshake a protocol fault; to us the line went dead.
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Cause::Lost,
-        Error::Protocol(_) => Cause::Protocol,
-        _ => Cause::Lost,
+/// The session's headers as they are sent, never shown by whoever prints a request.
+///
+/// # Errors
+/// When one of them cannot stand in a request.
+fn header_values(headers: &[(&'static str, Secret)]) -> Result<Vec<(HeaderName, HeaderValue)>, End> {
+    let value = |(name, secret): &(&'static str, Secret)| {
+        let cannot = || End::of(Cause::Misconfigured, format!("the {name} header cannot be sent"));
+        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| cannot())?;
+        let mut value = HeaderValue::from_str(secret.reveal()).map_err(|_| cannot())?;
+        value.set_sensitive(true);
+        Ok((parsed, value))
     };
-    End::of(cause, error.to_string())
+    headers.iter().map(value).collect()
 }
