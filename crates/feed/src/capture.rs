@@ -2,7 +2,7 @@
 //!
 //! | kind | what it is | payload |
 //! |---|---|---|
-//! | `@` | a connection was opened | its URL |
+//! | `@` | a connection was opened, or recording went on after a hole | its URL |
 //! | `>` | text that our side sent | the text |
 //! | `<` | a text frame of the venue | the text |
 //! | `B` | a binary frame of the venue | base64 of the frame as it came |
@@ -13,11 +13,16 @@
 //! in the middle of a line is recognised as such. A `NAME.rest.gz` beside `NAME.cap.gz` holds the `G` records of that
 //! session: its catalogue and book snapshots.
 //!
-//! [`CaptureReader`] reads, [`CaptureWriter`] writes, and [`Recording`] writes beside a live connection without ever
-//! making it wait.
+//! A recording is of one connection at a time: what follows another `@` comes from the next one, for which a decoder starts
+//! afresh. An `@` that repeats the last one, time and URL, begins the next file of the same connection.
+//!
+//! [`CaptureReader`] reads, [`CaptureWriter`] writes, and [`Recording`] writes beside live connections without ever
+//! making them wait.
 
+mod folder;
 mod read;
 mod record;
+mod strand;
 mod write;
 
 use std::fmt;
@@ -27,8 +32,9 @@ use market::Micros;
 
 use crate::Frame;
 
+pub use folder::{FolderSettings, PartName, is_unfinished};
 pub use read::{CaptureReader, read_rest};
-pub use record::{Recorded, Recorder, Recording};
+pub use record::{Recorded, Recorder, Recording, RecordingWatch, Standing};
 pub use write::{CaptureWriter, Packing, WriteError, one_line};
 
 /// The longest line, in bytes. The longest recorded one, Binance's catalogue of 2021, has 1.5 MB; the bound leaves

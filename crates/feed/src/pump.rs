@@ -51,6 +51,31 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Adds the counts of another path. Those by instrument are left out: each path has ids of its own.
+    pub fn absorb(&mut self, other: &Stats) {
+        self.messages += other.messages;
+        self.garbage += other.garbage;
+        self.reconnects += other.reconnects;
+        self.give_ups += other.give_ups;
+        self.answers += other.answers;
+        self.updates += other.updates;
+        self.changed += other.changed;
+        self.unchanged += other.unchanged;
+        self.older += other.older;
+        self.refused += other.refused;
+        self.refused_symbols += other.refused_symbols;
+        self.refused_subscriptions += other.refused_subscriptions;
+        for &(kind, count) in &other.kinds {
+            match self.kinds.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, known)) => *known += count,
+                None => self.kinds.push((kind, count)),
+            }
+        }
+        for (count, more) in self.ignored.iter_mut().zip(other.ignored) {
+            *count += more;
+        }
+    }
+
     /// Updates that were taken.
     pub const fn applied(&self) -> u64 {
         self.changed + self.unchanged

@@ -25,10 +25,23 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 pub struct CaptureReader {
     name: String,
     input: Box<dyn BufRead + Send>,
-    line: Vec<u8>,
+    line: String,
     binary: Vec<u8>,
+    /// Where the parts of the record in `line` are; none before the first and after a fault.
+    parts: Option<Parts>,
     number: u64,
     ended: bool,
+}
+
+/// A line that was cut into its parts.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    recv_ns: i64,
+    kind: u8,
+    /// Where the payload begins in the line.
+    payload_at: usize,
+    /// Where the body begins in the line, for an HTTP answer.
+    body_at: usize,
 }
 
 impl std::fmt::Debug for CaptureReader {
@@ -74,8 +87,9 @@ impl CaptureReader {
             Ok(input) => Ok(CaptureReader {
                 name,
                 input,
-                line: Vec::new(),
+                line: String::new(),
                 binary: Vec::new(),
+                parts: None,
                 number: 0,
                 ended: false,
             }),
@@ -102,35 +116,66 @@ impl CaptureReader {
         reason = "a record borrows the reader, which `Iterator` cannot say"
     )]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, CaptureError> {
+        Ok(if self.advance()? { self.current() } else { None })
+    }
+
+    /// Reads the next record without looking at it; false at the end. [`CaptureReader::current`] is then that record:
+    /// whoever plays several recordings in the order of their times must know the next time of each.
+    ///
+    /// # Errors
+    /// As [`CaptureReader::next`].
+    pub fn advance(&mut self) -> Result<bool, CaptureError> {
+        self.parts = None;
         if self.ended {
-            return Ok(None);
+            return Ok(false);
         }
-        self.line.clear();
+        let mut line = std::mem::take(&mut self.line).into_bytes();
+        line.clear();
         self.number += 1;
         // One byte more than the bound tells a line that ends at the bound from one that goes on.
         let bound = MAX_LINE_BYTES as u64 + 1;
-        match self.input.by_ref().take(bound).read_until(b'\n', &mut self.line) {
+        match self.input.by_ref().take(bound).read_until(b'\n', &mut line) {
             Ok(0) => {
                 self.ended = true;
                 self.number -= 1;
-                return Ok(None);
+                return Ok(false);
             }
-            Ok(_) if self.line.last() == Some(&b'\n') => {
-                self.line.pop();
+            Ok(_) if line.last() == Some(&b'\n') => {
+                line.pop();
             }
-            Ok(_) if self.line.len() > MAX_LINE_BYTES => return Err(self.end(Fault::LineTooLong)),
+            Ok(_) if line.len() > MAX_LINE_BYTES => return Err(self.end(Fault::LineTooLong)),
             Ok(_) => return Err(self.end(Fault::CutOff)),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(self.end(Fault::CutOff));
             }
             Err(error) => return Err(self.end(Fault::Unreadable(error))),
         }
-        match parse(&self.line, &mut self.binary) {
-            Ok(record) => Ok(Some(record)),
+        let cut = String::from_utf8(line).map_err(|_| "not UTF-8").and_then(|line| {
+            self.line = line;
+            cut(&self.line, &mut self.binary)
+        });
+        match cut {
+            Ok(parts) => self.parts = Some(parts),
             Err(what) => {
-                Err(CaptureError { name: self.name.clone(), line: self.number, fault: Fault::BadLine(what) })
+                let fault = Fault::BadLine(what);
+                return Err(CaptureError { name: self.name.clone(), line: self.number, fault });
             }
         }
+        Ok(true)
+    }
+
+    /// The record that was read last; none before the first, after the end and after a fault.
+    pub fn current(&self) -> Option<Record<'_>> {
+        let Parts { recv_ns, kind, payload_at, body_at } = self.parts?;
+        let text = &self.line[payload_at..];
+        let payload = match kind {
+            b'@' => Payload::Opened(text),
+            b'>' => Payload::Sent(text),
+            b'<' => Payload::Text(text),
+            b'G' => Payload::Rest { url: &self.line[payload_at..body_at - 1], body: &self.line[body_at..] },
+            _ => Payload::Binary(&self.binary),
+        };
+        Some(Record { recv_ns, payload })
     }
 
     fn end(&mut self, fault: Fault) -> CaptureError {
@@ -182,32 +227,32 @@ fn unpacked(mut input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead
     })
 }
 
-/// Cuts one line, without its line feed, into a record. `binary` takes the bytes of a `B` record.
-fn parse<'a>(line: &'a [u8], binary: &'a mut Vec<u8>) -> Result<Record<'a>, &'static str> {
-    let line = std::str::from_utf8(line).map_err(|_| "not UTF-8")?;
+/// Cuts one line, without its line feed, into the parts of a record. `binary` takes the bytes of a `B` record.
+fn cut(line: &str, binary: &mut Vec<u8>) -> Result<Parts, &'static str> {
     let (time, rest) = line.split_once('\t').ok_or("no TAB after the receive time")?;
     let (kind, payload) = rest.split_once('\t').ok_or("no TAB after the kind")?;
     let recv_ns = parse_nanos(time).ok_or("the receive time is not a whole number of nanoseconds")?;
-    let payload = match kind {
-        "@" => Payload::Opened(one_field(payload)?),
-        ">" => Payload::Sent(one_field(payload)?),
-        "<" => Payload::Text(one_field(payload)?),
+    let payload_at = line.len() - payload.len();
+    let mut parts = Parts { recv_ns, kind: 0, payload_at, body_at: payload_at };
+    match kind {
+        "@" | ">" | "<" => one_field(payload)?,
         "B" => {
             binary.clear();
             STANDARD.decode_vec(payload, binary).map_err(|_| "the binary payload is not base64")?;
-            Payload::Binary(binary)
         }
         "G" => {
-            let (url, body) = payload.split_once('\t').ok_or("no TAB between the URL and the body")?;
-            Payload::Rest { url: one_field(url)?, body: one_field(body)? }
+            let (_, body) = payload.split_once('\t').ok_or("no TAB between the URL and the body")?;
+            one_field(body)?;
+            parts.body_at = line.len() - body.len();
         }
         _ => return Err("unknown kind, expected one of @ > < B G"),
-    };
-    Ok(Record { recv_ns, payload })
+    }
+    parts.kind = kind.as_bytes()[0];
+    Ok(parts)
 }
 
-fn one_field(text: &str) -> Result<&str, &'static str> {
-    if text.contains('\t') { Err("a TAB inside the payload") } else { Ok(text) }
+fn one_field(text: &str) -> Result<(), &'static str> {
+    if text.contains('\t') { Err("a TAB inside the payload") } else { Ok(()) }
 }
 
 /// Digits only: a sign or a blank would be read by `str::parse` or by other readers of the format, but not by all.

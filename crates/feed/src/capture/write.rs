@@ -10,6 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{MAX_LINE_BYTES, Payload, Record};
 
+/// The library's own default.
+const ZSTD_LEVEL: i32 = 3;
+
 /// Why a record was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -34,7 +37,25 @@ impl std::fmt::Debug for CaptureWriter {
     }
 }
 
-type Target = BufWriter<Box<dyn Write + Send>>;
+type Target = BufWriter<Counted>;
+
+/// Counts what passes.
+struct Counted {
+    output: Box<dyn Write + Send>,
+    bytes: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
 
 enum Output {
     Plain(Target),
@@ -62,6 +83,15 @@ impl Packing {
             _ => Packing::Plain,
         }
     }
+
+    /// The end of a name that [`Packing::of`] knows, with its dot.
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Packing::Plain => "",
+            Packing::Gzip => ".gz",
+            Packing::Zstd => ".zst",
+        }
+    }
 }
 
 impl CaptureWriter {
@@ -79,14 +109,13 @@ impl CaptureWriter {
     /// # Errors
     /// When the packer cannot be set up.
     pub fn new(output: impl Write + Send + 'static, packing: Packing) -> io::Result<CaptureWriter> {
-        let target = BufWriter::with_capacity(64 << 10, Box::new(output) as Box<dyn Write + Send>);
+        let target = BufWriter::with_capacity(64 << 10, Counted { output: Box::new(output), bytes: 0 });
         let output = match packing {
             Packing::Plain => Output::Plain(target),
             Packing::Gzip => {
                 Output::Gzip(flate2::write::GzEncoder::new(target, flate2::Compression::default()))
             }
-            // Level 3 is the library's own default.
-            Packing::Zstd => Output::Zstd(zstd::stream::write::Encoder::new(target, 3)?),
+            Packing::Zstd => Output::Zstd(zstd::stream::write::Encoder::new(target, ZSTD_LEVEL)?),
         };
         Ok(CaptureWriter { output, line: Vec::new(), records: 0 })
     }
@@ -112,6 +141,28 @@ impl CaptureWriter {
         self.records
     }
 
+    /// How many packed bytes have left for the output so far. What the packer still holds is not among them.
+    pub fn bytes(&self) -> u64 {
+        let target = match &self.output {
+            Output::Plain(target) => target,
+            Output::Gzip(encoder) => encoder.get_ref(),
+            Output::Zstd(encoder) => encoder.get_ref(),
+        };
+        target.get_ref().bytes + target.buffer().len() as u64
+    }
+
+    /// Sends everything held to the output, so that every record so far can be read from it, whatever becomes of us.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match &mut self.output {
+            Output::Plain(target) => target.flush(),
+            Output::Gzip(encoder) => encoder.flush(),
+            Output::Zstd(encoder) => encoder.flush(),
+        }
+    }
+
     /// Writes the end of the packing and everything still held, and returns how many records there are.
     ///
     /// # Errors
@@ -125,6 +176,21 @@ impl CaptureWriter {
         target.flush()?;
         Ok(self.records)
     }
+}
+
+/// One record, packed by itself: several such in a row are read as one recording.
+pub(super) fn pack(record: &Record<'_>, packing: Packing) -> Result<Vec<u8>, WriteError> {
+    let mut line = Vec::new();
+    compose(record, &mut line)?;
+    Ok(match packing {
+        Packing::Plain => line,
+        Packing::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(&line)?;
+            encoder.finish()?
+        }
+        Packing::Zstd => zstd::bulk::compress(&line, ZSTD_LEVEL)?,
+    })
 }
 
 fn compose(record: &Record<'_>, line: &mut Vec<u8>) -> Result<(), WriteError> {

@@ -245,7 +245,7 @@ impl Line {
             limits,
             network: Arc::clone(&feed.settings.network),
             dial_limit: feed.settings.timing.dial_limit,
-            recorder: feed.settings.recording.clone(),
+            recorder: feed.settings.recording.as_ref().map(|feed| feed.of_connection(self.number)),
         }
     }
 
