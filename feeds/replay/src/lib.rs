@@ -1,7 +1,8 @@
-//! Feed adapter: a recording, played at its own pace, faster, or as fast as possible, once or in a loop.
+//! Feed adapter: recordings, played at their own pace, faster, or as fast as possible, once or in a loop.
 //!
-//! The recording goes through the decoder of the venue it came from, so what leaves is what a live connection would
-//! have given. Two kinds of use:
+//! A recording goes through the decoder of the venue it came from, so what leaves is what a live connection would
+//! have given. Several of one venue are played together, by their times ([`Merge`]); the parts of a rotated recording
+//! are one [`Track`]. Two kinds of use:
 //!
 //! * **As a computation** ([`Speed::Max`], once): receive and venue times are the recorded ones, and the same recording
 //!   always gives the same updates.
@@ -11,21 +12,29 @@
 //!
 //! Each round of a loop begins with a fresh decoder, as a new connection would. Its first update of each symbol and
 //! field group is a snapshot, because the venue's own sequence numbers start over; the feed stays live throughout.
+//!
+//! A [`Window`] names the part that is played. What lies before it is taken at once, so that books are whole; the time that
+//! the venue took for it is not waited for.
 
+mod lane;
 mod settings;
 mod shift;
+mod track;
+mod window;
 
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use feed::capture::{CaptureError, CaptureReader, Payload};
-use feed::{CatalogueError, FrameTap, InstrumentId, Instruments, RestAnswer, Session, Sink, Stats};
+use feed::capture::{CaptureError, Payload};
+use feed::{CatalogueError, InstrumentId, Instruments, RestAnswer, Session, Sink, Stats, SymbolRef};
 use market::{Clock, Micros, Reason, Status};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use lane::Lane;
 pub use settings::{Settings, Speed, SpeedError};
+pub use track::{Due, Merge, Source, Track, catalogue_within};
+pub use window::{Moment, MomentError, Seek, Turn, Window};
 
 use shift::{ShiftedSink, VenueTimes};
 
@@ -40,31 +49,6 @@ const LATE_MAX: Duration = Duration::from_secs(1);
 const ROUND_MIN: Duration = Duration::from_secs(1);
 /// Least time between two reports of the counts.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-
-/// Where a recording comes from. It is read anew in every round and never held unpacked.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// A file.
-    File(PathBuf),
-    /// Bytes in memory, and what errors call them.
-    Bytes(String, Bytes),
-}
-
-impl Source {
-    fn open(&self) -> Result<CaptureReader, CaptureError> {
-        match self {
-            Source::File(path) => CaptureReader::open(path),
-            Source::Bytes(name, bytes) => CaptureReader::from_bytes(name.clone(), bytes.clone()),
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Source::File(path) => path.display().to_string(),
-            Source::Bytes(name, _) => name.clone(),
-        }
-    }
-}
 
 /// Why a recording cannot be played: give up and say so.
 #[derive(Debug, thiserror::Error)]
@@ -83,24 +67,40 @@ pub enum Error {
     /// There is no message in it.
     #[error("{0}: no message in the recording")]
     Empty(String),
+    /// There is no message in the part of it that was asked for.
+    #[error("{name}: {why}")]
+    OutsideWindow {
+        /// The recording.
+        name: String,
+        /// What there is.
+        why: String,
+    },
 }
 
-/// A recording that is ready to be played.
+/// How a recording is played.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Playing {
+    /// How fast.
+    pub speed: Speed,
+    /// Whether it starts over at its end.
+    pub looped: bool,
+    /// Which part of it.
+    pub window: Window,
+}
+
+/// Recordings of one venue that are ready to be played.
 #[derive(Debug)]
 pub struct Replay {
-    source: Source,
-    session: Box<dyn Session>,
-    instruments: Instruments,
-    wanted: Vec<InstrumentId>,
+    session: Arc<dyn Session>,
+    tracks: Vec<Track>,
+    /// By track: its instruments, and those that were asked for.
+    chosen: Vec<(Instruments, Vec<InstrumentId>)>,
     missing: Vec<String>,
-    speed: Speed,
-    looped: bool,
+    playing: Playing,
 }
 
 impl Replay {
-    /// Makes a recording ready: `session` holds the rules of the venue it came from, `answers` the recorded catalogue
-    /// (none is fine: symbols are then named `VENUE:NATIVE`), `symbols` the wishes as in a live feed, `["*"]` for
-    /// every symbol that is heard.
+    /// Makes one recording ready: see [`Replay::of_tracks`].
     ///
     /// # Errors
     /// When the recording cannot be opened, or the answers are no catalogue of that venue.
@@ -112,38 +112,50 @@ impl Replay {
         speed: Speed,
         looped: bool,
     ) -> Result<Replay, Error> {
-        source.open()?;
-        let mut instruments = Instruments::new(session.venue(), INSTRUMENTS_MAX);
-        session
-            .catalogue(answers, &mut instruments)
-            .map_err(|error| Error::Catalogue { name: source.name(), error })?;
-        let mut replay =
-            Replay { source, session, instruments, wanted: Vec::new(), missing: Vec::new(), speed, looped };
-        if !symbols.iter().any(|wish| wish == "*") {
-            replay.narrow(symbols);
-        }
-        Ok(replay)
+        let track = Track { parts: vec![source], answers: answers.to_vec() };
+        let playing = Playing { speed, looped, window: Window::default() };
+        Replay::of_tracks(vec![track], session, symbols, playing)
     }
 
-    /// Keeps only the symbols that were asked for.
-    fn narrow(&mut self, wishes: &[String]) {
-        let (found, missing) = self.instruments.select(wishes);
-        let mut narrow = Instruments::new(self.session.venue(), INSTRUMENTS_MAX);
-        let chosen = found.iter().filter_map(|&id| self.instruments.get(id));
-        self.wanted = chosen.filter_map(|one| narrow.add(&one.native, one.symbol.clone())).collect();
-        for wish in missing {
-            // Without a catalogue a wish can only be the venue's own spelling.
-            let own = if self.instruments.is_empty() { narrow.resolve(&wish) } else { None };
-            match own {
-                Some(id) => self.wanted.push(id),
-                None => self.missing.push(wish),
+    /// Makes recordings ready: `session` holds the rules of the venue they came from; their answers are the recorded
+    /// catalogue (none is fine: symbols are then named `VENUE:NATIVE`), `symbols` the wishes as in a live feed, `["*"]`
+    /// for every symbol that is heard.
+    ///
+    /// # Errors
+    /// When a recording cannot be opened, or the answers are no catalogue of that venue.
+    pub fn of_tracks(
+        tracks: Vec<Track>,
+        session: Box<dyn Session>,
+        symbols: &[String],
+        playing: Playing,
+    ) -> Result<Replay, Error> {
+        let session: Arc<dyn Session> = Arc::from(session);
+        let mut chosen = Vec::with_capacity(tracks.len());
+        let mut missing: Option<Vec<String>> = None;
+        for track in &tracks {
+            for part in &track.parts {
+                part.open()?;
             }
+            let mut instruments = Instruments::new(session.venue(), INSTRUMENTS_MAX);
+            session
+                .catalogue(&track.answers, &mut instruments)
+                .map_err(|error| Error::Catalogue { name: track.name(), error })?;
+            if symbols.iter().any(|wish| wish == "*") {
+                chosen.push((instruments, Vec::new()));
+                continue;
+            }
+            let (narrow, wanted, without) = narrowed(&instruments, session.venue(), symbols);
+            chosen.push((narrow, wanted));
+            // What one recording does not have another one may.
+            missing = Some(match missing {
+                None => without,
+                Some(before) => before.into_iter().filter(|wish| without.contains(wish)).collect(),
+            });
         }
-        narrow.close();
-        self.instruments = narrow;
+        Ok(Replay { session, tracks, chosen, missing: missing.unwrap_or_default(), playing })
     }
 
-    /// The symbols that were asked for and that the catalogue does not know.
+    /// The symbols that were asked for and that no catalogue knows.
     pub fn missing(&self) -> &[String] {
         &self.missing
     }
@@ -165,45 +177,68 @@ impl Replay {
         stop: &CancellationToken,
         report: &mut (dyn FnMut(&Stats) + Send),
     ) -> Result<Stats, Error> {
-        let mut tap = FrameTap::new(self.session.decoder(), self.instruments.clone());
-        let wanted = tap.introduce(&self.wanted, sink);
+        let mut lanes: Vec<Lane> = self
+            .chosen
+            .iter()
+            .map(|(instruments, _)| Lane::new(Arc::clone(&self.session), instruments.clone()))
+            .collect();
+        let mut wanted = Vec::new();
+        for (lane, (_, ids)) in lanes.iter_mut().zip(&self.chosen) {
+            for symbol in lane.tap_mut().introduce(ids, sink) {
+                if !wanted.contains(&symbol) {
+                    wanted.push(symbol);
+                }
+            }
+        }
         sink.feed_status(Status::Connecting, Reason::NotHeard, &wanted);
-        let ended = stop.run_until_cancelled(self.rounds(&mut tap, sink, clock, report)).await;
+        let ended = stop.run_until_cancelled(self.rounds(&mut lanes, sink, clock, report)).await;
         let reason = match ended {
             Some(Ok(())) => Reason::EndOfRecording,
             Some(Err(_)) => Reason::Fault,
             None => Reason::Stopped,
         };
-        sink.feed_status(Status::Stale, reason, tap.symbols());
-        report(tap.stats());
-        ended.unwrap_or(Ok(())).map(|()| tap.stats().clone())
+        let mut symbols: Vec<SymbolRef> = Vec::new();
+        for lane in &lanes {
+            symbols.extend(lane.tap().symbols());
+        }
+        symbols.sort_unstable_by_key(|symbol| symbol.0);
+        symbols.dedup();
+        sink.feed_status(Status::Stale, reason, &symbols);
+        let stats = total(&lanes);
+        report(&stats);
+        ended.unwrap_or(Ok(())).map(|()| stats)
     }
 
     async fn rounds(
         &self,
-        tap: &mut FrameTap,
+        lanes: &mut [Lane],
         sink: &mut dyn Sink,
         clock: &dyn Clock,
         report: &mut (dyn FnMut(&Stats) + Send),
     ) -> Result<(), Error> {
-        let as_recorded = self.speed == Speed::Max && !self.looped;
+        let as_recorded = self.playing.speed == Speed::Max && !self.playing.looped;
         let times = if as_recorded { VenueTimes::Recorded } else { VenueTimes::Unknown };
         let mut sink = ShiftedSink::new(sink, times);
         let mut round = Round { live: false, records: 0, reported: Instant::now() };
+        let name = || self.tracks.iter().map(Track::name).next().unwrap_or_default();
         loop {
-            let before = tap.stats().messages;
+            let before = total(lanes).messages;
             let start = Instant::now();
-            self.round(&mut round, tap, &mut sink, clock, report).await?;
-            if tap.stats().messages == before {
-                return Err(Error::Empty(self.source.name()));
+            let mut seek = Seek::new(self.playing.window);
+            self.round(&mut round, &mut seek, lanes, &mut sink, clock, report).await?;
+            if let Some(why) = seek.missed() {
+                return Err(Error::OutsideWindow { name: name(), why });
             }
-            if !self.looped {
+            if total(lanes).messages == before {
+                return Err(Error::Empty(name()));
+            }
+            if !self.playing.looped {
                 return Ok(());
             }
-            if self.speed != Speed::Max {
+            if self.playing.speed != Speed::Max {
                 tokio::time::sleep_until(start + ROUND_MIN).await;
             }
-            tap.renew(self.session.decoder());
+            lanes.iter_mut().for_each(Lane::begin_round);
             sink.begin_round();
         }
     }
@@ -211,37 +246,91 @@ impl Replay {
     async fn round(
         &self,
         round: &mut Round,
-        tap: &mut FrameTap,
+        seek: &mut Seek,
+        lanes: &mut [Lane],
         sink: &mut ShiftedSink<'_>,
         clock: &dyn Clock,
         report: &mut (dyn FnMut(&Stats) + Send),
     ) -> Result<(), Error> {
-        let mut reader = self.source.open()?;
-        let mut pace = Pace { speed: self.speed, start: Instant::now(), first_ns: None };
-        while let Some(record) = reader.next()? {
-            // Nothing happens at these, so nothing waits for them.
-            if matches!(record.payload, Payload::Opened(_) | Payload::Sent(_)) {
-                continue;
+        let mut merge = Merge::open(&self.tracks)?;
+        let mut pace = Pace { speed: self.playing.speed, start: Instant::now(), first_ns: None };
+        let mut heard = false;
+        while let Some(Due { track, at_ns, record }) = merge.next()? {
+            let lane = &mut lanes[track];
+            match record.payload {
+                // Nothing arrives with these, so nothing waits for them.
+                Payload::Opened(_) | Payload::Sent(_) => {
+                    lane.play(&record, clock.now(), sink);
+                    continue;
+                }
+                // The catalogue, which is older than the session.
+                Payload::Rest { .. } if !heard => {}
+                Payload::Rest { .. } | Payload::Text(_) | Payload::Binary(_) => {
+                    heard = true;
+                    match seek.turn(at_ns) {
+                        Turn::Before => {}
+                        Turn::Within => pace.wait(at_ns).await,
+                        Turn::After => break,
+                    }
+                }
             }
-            pace.wait(record.recv_ns).await;
             round.records += 1;
             if round.records.is_multiple_of(RECORDS_PER_TURN) {
                 tokio::task::yield_now().await;
             }
             let ts_recv = sink.arrive(record.recv_ns, clock.now());
-            // The tap has counted the error; a recording has only one way to go on.
-            let _counted = tap.record_at(&record, ts_recv, sink);
-            if !round.live && tap.stats().applied() > 0 {
+            let before = lane.tap().stats().applied();
+            lane.play(&record, ts_recv, sink);
+            if !round.live && lane.tap().stats().applied() > before {
                 round.live = true;
                 sink.feed_status(Status::Live, Reason::Confirmed, &[]);
             }
             if round.reported.elapsed() >= REPORT_EVERY {
                 round.reported = Instant::now();
-                report(tap.stats());
+                report(&total(lanes));
             }
+        }
+        for cut in merge.cut_off() {
+            tracing::warn!("{cut}, because it was never closed");
         }
         Ok(())
     }
+}
+
+/// The counts of all tracks.
+fn total(lanes: &[Lane]) -> Stats {
+    if let [lane] = lanes {
+        return lane.tap().stats().clone();
+    }
+    let mut stats = Stats::default();
+    for lane in lanes {
+        stats.absorb(lane.tap().stats());
+    }
+    stats
+}
+
+/// Only the instruments that were asked for, and the wishes that none of them is.
+fn narrowed(
+    all: &Instruments,
+    venue: &str,
+    wishes: &[String],
+) -> (Instruments, Vec<InstrumentId>, Vec<String>) {
+    let (found, missing) = all.select(wishes);
+    let mut narrow = Instruments::new(venue, INSTRUMENTS_MAX);
+    let chosen = found.iter().filter_map(|&id| all.get(id));
+    let mut wanted: Vec<InstrumentId> =
+        chosen.filter_map(|one| narrow.add(&one.native, one.symbol.clone())).collect();
+    let mut without = Vec::new();
+    for wish in missing {
+        // Without a catalogue a wish can only be the venue's own spelling.
+        let own = if all.is_empty() { narrow.resolve(&wish) } else { None };
+        match own {
+            Some(id) => wanted.push(id),
+            None => without.push(wish),
+        }
+    }
+    narrow.close();
+    (narrow, wanted, without)
 }
 
 /// What goes on from round to round.
@@ -257,7 +346,7 @@ struct Round {
 /// When the records of one round are due.
 struct Pace {
     speed: Speed,
-    /// When the first record was due.
+    /// When the first record of the window was due, and the time that it bears.
     start: Instant,
     first_ns: Option<i64>,
 }
@@ -268,6 +357,10 @@ impl Pace {
         let Speed::Times { thousandths } = self.speed else { return };
         if recv_ns == 0 {
             return;
+        }
+        if self.first_ns.is_none() {
+            // What lies before the window has taken its time.
+            self.start = Instant::now();
         }
         let first_ns = *self.first_ns.get_or_insert(recv_ns);
         let since = Micros::from_nanos(recv_ns).since(Micros::from_nanos(first_ns));

@@ -12,7 +12,7 @@ use feed::{
     Batch, CatalogueError, DecodeError, Decoder, Frame, FrameTap, InstrumentId, Instruments, KeepAlive,
     Limits, RestAnswer, Session, Stats,
 };
-use feed_replay::{Error, Replay, Source, Speed};
+use feed_replay::{Error, Playing, Replay, Source, Speed, Track, Window};
 use market::{Clock, Field, Micros, Price, Reason, Source as Kind, Status, Symbol, Update};
 use testkit::sink::{CollectingSink, Told};
 use tokio::time::Instant;
@@ -368,4 +368,169 @@ async fn what_cannot_be_played_says_so() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// A recording in memory, as a track of its own.
+fn track(name: &str, parts: &[&str]) -> Track {
+    let part =
+        |(at, text): (usize, &&str)| Source::Bytes(format!("{name}.{at}"), Bytes::from((*text).to_owned()));
+    Track { parts: parts.iter().enumerate().map(part).collect(), answers: catalogue() }
+}
+
+/// Plays tracks as a computation, and returns what was told, in words.
+async fn told(tracks: Vec<Track>, window: Window) -> (Result<Stats, Error>, Vec<String>) {
+    let playing = Playing { speed: Speed::Max, looped: false, window };
+    let replay = Replay::of_tracks(tracks, Box::new(Venue), &["*".to_owned()], playing).unwrap();
+    let (result, log) = play(&replay, HOUR).await;
+    let words = log.iter().filter_map(|told| match told {
+        Told::Update(symbol, update) => {
+            Some(format!("{} {}", &symbol.as_str()[5..6], update.values().number(Field::Bid).unwrap()))
+        }
+        Told::Feed(status, reason, symbols) => {
+            Some(format!("{} {} {}", status.name(), reason.name(), symbols.len()))
+        }
+        Told::Interned(_) => None,
+    });
+    (result, words.collect())
+}
+
+#[tokio::test]
+async fn several_recordings_are_one_in_the_order_of_their_times() {
+    let one = track("one", &["1000\t<\tA=1\n3000\t<\tA=3\n3000\t<\tA=4\n5000\t<\tA=7\n"]);
+    let two = track("two", &["2000\t<\tB=2\n3000\t<\tB=5\n4000\t<\tB=6\n4000\t<\tB=6.5\n"]);
+    // At equal times: the order in which they were named, and within one its own order.
+    let (result, words) = told(vec![one.clone(), two.clone()], Window::default()).await;
+    let body = |words: &[String]| words[3..words.len() - 1].join(", ");
+    assert_eq!(body(&words), "B 2, A 3, A 4, B 5, B 6, B 6.5, A 7");
+    assert_eq!(words[..2], ["connecting not_heard 0", "A 1"].map(str::to_owned)[..].to_vec());
+    assert_eq!(result.unwrap().updates, 8);
+    let (_, words) = told(vec![two, one], Window::default()).await;
+    assert_eq!(words[words.len() - 2], "A 7");
+    assert!(words.join(", ").contains("B 2, B 5, A 3, A 4, B 6, B 6.5, A 7"), "{words:?}");
+}
+
+#[tokio::test]
+async fn a_time_that_goes_back_inside_a_recording_does_not_change_its_order() {
+    let one = track("one", &["1000\t<\tA=1\n5000\t<\tA=2\n2000\t<\tA=3\n0\t<\tA=4\n6000\t<\tA=6\n"]);
+    let two = track("two", &["3000\t<\tB=1.5\n5500\t<\tB=5\n"]);
+    let (_, words) = told(vec![one, two], Window::default()).await;
+    assert!(words.join(", ").contains("B 1.5, A 2, A 3, A 4, B 5, A 6"), "{words:?}");
+}
+
+/// Two parts of one connection and a third of the next one, as a recorder cuts them.
+const PARTS: [&str; 3] = [
+    "10\tG\thttps://a\tA B\n20\t@\twss://a\n30\t>\tsub\n1000\t<\tA=1\n2000\t<\tA=2\n",
+    "10\tG\thttps://a\tA B\n20\t@\twss://a\n30\t>\tsub\n3000\t<\tA=3\n4000\t@\twss://a\n4001\t<\tnonsense\n5000\t<\tA=4\n",
+    "10\tG\thttps://a\tA B\n4000\t@\twss://a\n6000\t<\tB=5\n",
+];
+
+#[tokio::test]
+async fn the_parts_of_a_rotated_recording_are_one_and_another_connection_starts_afresh() {
+    let (result, words) = told(vec![track("parts", &PARTS)], Window::default()).await;
+    let expected = [
+        "connecting not_heard 0",
+        "A 1",
+        "live confirmed 0",
+        "A 2",
+        "A 3",
+        "stale disconnected 1",
+        "A 4",
+        "live confirmed 0",
+        "B 5",
+        "stale end_of_recording 2",
+    ];
+    assert_eq!(words, expected);
+    let stats = result.unwrap();
+    assert_eq!((stats.messages, stats.garbage, stats.answers), (6, 1, 1), "the catalogue is told once");
+    // Each part alone can be played, too.
+    for (part, count) in PARTS.iter().zip([2, 2, 1]) {
+        let (result, _) = told(vec![track("alone", &[part])], Window::default()).await;
+        assert_eq!(result.unwrap().updates, count);
+    }
+}
+
+#[tokio::test]
+async fn what_lies_before_the_window_is_taken_and_what_lies_behind_it_is_not() {
+    let window = |from: Option<&str>, to: Option<&str>| Window {
+        from: from.map(|text| text.parse().unwrap()),
+        to: to.map(|text| text.parse().unwrap()),
+    };
+    let recording = "1000000000\t<\tA=1\n2000000000\t<\tA=2\n3000000000\t<\tA=3\n";
+    for (from, to, count) in [
+        (None, Some("+1s"), 1),
+        (None, Some("+1001ms"), 2),
+        (None, Some("1970-01-01T00:00:03Z"), 2),
+        (Some("+2s"), None, 3),
+        (Some("1970-01-01T00:00:03Z"), None, 3),
+        (Some("1970-01-01T00:00:02Z"), Some("1970-01-01T00:00:03Z"), 2),
+    ] {
+        let (result, _) = told(vec![track("x", &[recording])], window(from, to)).await;
+        assert_eq!(result.unwrap().updates, count, "{from:?} {to:?}");
+    }
+    for (from, to) in [
+        (Some("+2001ms"), None),
+        (Some("1970-01-01T00:00:04Z"), None),
+        (None, Some("1970-01-01T00:00:01Z")),
+        (Some("+1s"), Some("+1s")),
+    ] {
+        let (result, _) = told(vec![track("x", &[recording])], window(from, to)).await;
+        let error = result.unwrap_err().to_string();
+        assert!(
+            error.starts_with("x.0: no message was received in that time; the first one came at 1970"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_what_lies_before_the_window() {
+    let recording = "1000000000\t<\tA=1\n101000000000\t<\tA=2\n201000000000\t<\tA=3\n201100000000\t<\tA=4\n";
+    let window = Window { from: Some("+200s".parse().unwrap()), to: None };
+    let playing = Playing { speed: Speed::default(), looped: false, window };
+    let tracks = vec![track("x", &[recording])];
+    let replay = Replay::of_tracks(tracks, Box::new(Venue), &["*".to_owned()], playing).unwrap();
+    let (_, log) = play(&replay, HOUR).await;
+    let arrived = arrivals(&log);
+    assert_eq!(arrived[..3], [0, 0, 0]);
+    assert!((100..=101).contains(&arrived[3]), "{arrived:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_catalogue_that_is_older_than_the_session_is_not_waited_for() {
+    let recording =
+        "1000\tG\thttps://a\tA B\n2000\t@\twss://a\n90000000000000\t<\tA=1\n90000100000000\t<\tA=2\n";
+    let (_, log) = play(&replay(recording, &["*"], "1x", false).unwrap(), 48 * HOUR).await;
+    assert_eq!(arrivals(&log)[0], 0);
+    assert!((100..=101).contains(&arrivals(&log)[1]));
+}
+
+#[tokio::test]
+async fn a_file_that_was_never_closed_may_end_in_the_middle_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = "1000\t@\twss://a\n2000\t<\tA=1\n";
+    for (name, good) in [("a.cap.part", true), ("a.cap", false)] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{whole}3000\t<\tA=")).unwrap();
+        let parts = vec![
+            Source::File(path.clone()),
+            Source::Bytes("next".to_owned(), Bytes::from_static(b"9000\t@\twss://a\n9001\t<\tA=2\n")),
+        ];
+        let (result, words) = told(vec![Track { parts, answers: catalogue() }], Window::default()).await;
+        if good {
+            assert_eq!(result.unwrap().updates, 2);
+            assert!(words.contains(&"stale disconnected 1".to_owned()), "{words:?}");
+        } else {
+            let error = result.unwrap_err().to_string();
+            assert_eq!(error, format!("{}: line 3: the recording is cut off here", path.display()));
+        }
+    }
+}
+
+#[test]
+fn each_answer_of_the_catalogue_is_taken_once() {
+    let parts = track("x", &PARTS).parts;
+    let answers = feed_replay::catalogue_within(&parts).unwrap();
+    assert_eq!(answers, [RestAnswer { url: "https://a".to_owned(), body: "A B".to_owned() }]);
+    let missing = feed_replay::catalogue_within(&[Source::File("no/such.cap".into())]);
+    assert!(missing.unwrap_err().to_string().starts_with("no/such.cap: "));
 }
