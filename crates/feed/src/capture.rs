@@ -20,6 +20,7 @@
 //! making them wait.
 
 mod folder;
+mod part;
 mod read;
 mod record;
 mod strand;

@@ -19,7 +19,8 @@ use std::sync::atomic::Ordering;
 
 use market::Micros;
 
-use super::folder::{Folder, PartName, named, unfinished};
+use super::folder::{Folder, named, unfinished};
+use super::part::Part;
 use super::record::{Queued, Shared, stem};
 use super::{CaptureWriter, Packing, Payload, Record, WriteError, write};
 
@@ -89,23 +90,6 @@ struct Strand {
     sent: Vec<(i64, String)>,
     sent_bytes: usize,
     part: Option<Part>,
-}
-
-/// A file that is being written.
-struct Part {
-    writer: CaptureWriter,
-    /// Where it is and what it will be called; none for a writer of somebody else.
-    file: Option<(File, PathBuf)>,
-    name: Option<PartName>,
-    began: Micros,
-    /// Bytes in front of the writer's.
-    before: u64,
-    /// Bytes of the whole head.
-    head: u64,
-    /// The writer's bytes that are counted already.
-    counted: u64,
-    /// Records at the last flush.
-    flushed: u64,
 }
 
 impl Strands {
@@ -355,46 +339,6 @@ impl Strand {
             self.sent_bytes += text.len();
             self.sent.push((at, text.to_owned()));
         }
-    }
-}
-
-impl Part {
-    const fn new(
-        writer: CaptureWriter,
-        file: Option<(File, PathBuf)>,
-        name: Option<PartName>,
-        began: Micros,
-        before: u64,
-    ) -> Part {
-        Part { writer, file, name, began, before, head: before, counted: 0, flushed: 0 }
-    }
-
-    fn bytes(&self) -> u64 {
-        self.before + self.writer.bytes()
-    }
-
-    fn flush(&mut self, shared: &Shared) -> io::Result<()> {
-        if self.writer.records() > self.flushed {
-            self.flushed = self.writer.records();
-            let flushed = self.writer.flush();
-            self.named(flushed)?;
-            self.count(shared);
-        }
-        Ok(())
-    }
-
-    /// A fault says which file it is about.
-    fn named(&self, result: io::Result<()>) -> io::Result<()> {
-        match &self.file {
-            Some((_, path)) => result.map_err(|error| named(path, &error)),
-            None => result,
-        }
-    }
-
-    fn count(&mut self, shared: &Shared) {
-        let bytes = self.bytes();
-        shared.bytes.fetch_add(bytes - self.counted, Ordering::Relaxed);
-        self.counted = bytes;
     }
 }
 
