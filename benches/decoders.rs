@@ -1,0 +1,150 @@
+//! What each decoder takes for one message of its venue, over whole recordings: nanoseconds from the frame to its updates.
+//!
+//! Estimate: 200 bytes of JSON at 1 ns each, one look-up by name, four numbers: below 500 ns; a book message with a checksum
+//! over 20 levels formats 40 numbers more. The bar is 3 us a message at the median, books with checksums apart.
+//!
+//! Each message is timed alone, in the order of its session, with a fresh decoder for each of some passes; the least time of
+//! all passes stands for it, because whatever else runs on the machine only adds. The clock's own 20 ns are taken away.
+//! The table has the median over all messages of a recording, the mean, and the slowest of a hundred.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use feed::capture::{CaptureReader, Payload, read_rest};
+use feed::{Batch, Frame, Instruments, Overrides, Session};
+use feed_binance::Market;
+use market::Micros;
+
+const PASSES: usize = 7;
+
+type Make = fn(&Overrides) -> Box<dyn Session>;
+
+/// Every preset with its recordings' folder below `feeds/`.
+const ROWS: &[(&str, &str, Make)] = &[
+    ("binance", "binance/fixtures/binance", |o| feed_binance::session(Market::Spot, o)),
+    ("binance_us", "binance/fixtures/binance_us", |o| feed_binance::session(Market::Us, o)),
+    ("binance_usdm", "binance/fixtures/binance_usdm", |o| feed_binance::session(Market::UsdM, o)),
+    ("binance_coinm", "binance/fixtures/binance_coinm", |o| feed_binance::session(Market::CoinM, o)),
+    ("coinbase", "coinbase/fixtures", feed_coinbase::session),
+    ("kraken_v2", "kraken/fixtures/kraken_v2", feed_kraken::session),
+    ("kraken", "kraken/fixtures/kraken", feed_kraken::session_v1),
+    ("okx", "okx/fixtures", feed_okx::session),
+];
+
+/// One line of a recording.
+enum Line {
+    Text(String),
+    Binary(Vec<u8>),
+    Rest(String, String),
+}
+
+fn lines(path: &Path) -> Vec<(Micros, Line)> {
+    let mut reader = CaptureReader::open(path).expect("a recording among the fixtures");
+    let mut lines = Vec::new();
+    while let Some(record) = reader.next().expect("a whole recording") {
+        let line = match record.payload {
+            Payload::Text(text) => Line::Text(text.to_owned()),
+            Payload::Binary(bytes) => Line::Binary(bytes.to_vec()),
+            Payload::Rest { url, body } => Line::Rest(url.to_owned(), body.to_owned()),
+            Payload::Opened(_) | Payload::Sent(_) => continue,
+        };
+        lines.push((record.ts_recv(), line));
+    }
+    lines
+}
+
+/// `20210417-book.cap.gz` has `20210417.rest.gz`.
+fn rest_beside(capture: &Path) -> Option<PathBuf> {
+    let mut stem = capture.file_name()?.to_str()?.split(".cap").next()?;
+    loop {
+        let candidate = capture.with_file_name(format!("{stem}.rest.gz"));
+        if candidate.is_file() {
+            return Some(candidate);
+        }
+        stem = stem.rsplit_once('-')?.0;
+    }
+}
+
+/// Least nanoseconds of each message.
+fn measure(session: &dyn Session, capture: &Path) -> Vec<u64> {
+    let beside = rest_beside(capture);
+    let answers =
+        beside.as_deref().map(|path| read_rest(path).expect("recorded answers")).unwrap_or_default();
+    let mut session_lines = beside.as_deref().map(lines).unwrap_or_default();
+    session_lines.extend(lines(capture));
+    session_lines.sort_by_key(|(at, _)| *at);
+    let mut least: Vec<u64> = Vec::new();
+    for pass in 0..PASSES {
+        let mut instruments = Instruments::new(session.venue(), 20_000);
+        session.catalogue(&answers, &mut instruments).expect("the recorded catalogue");
+        let mut batch = Batch::new(instruments);
+        let mut decoder = session.decoder();
+        let mut place = 0;
+        for (ts_recv, line) in &session_lines {
+            batch.clear();
+            let frame = match line {
+                Line::Text(text) => Frame::Text(text),
+                Line::Binary(bytes) => Frame::Binary(bytes),
+                Line::Rest(url, body) => {
+                    decoder.rest(url, body, *ts_recv, &mut batch);
+                    continue;
+                }
+            };
+            let start = Instant::now();
+            let read = decoder.decode(frame, *ts_recv, &mut batch);
+            let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            std::hint::black_box((&read, &batch.updates));
+            if pass == 0 {
+                least.push(took);
+            } else {
+                least[place] = least[place].min(took);
+            }
+            place += 1;
+        }
+    }
+    least
+}
+
+/// What the clock itself takes: the median of many empty spans.
+fn clock() -> u64 {
+    let mut spans: Vec<u64> = (0..10_001)
+        .map(|_| {
+            let start = Instant::now();
+            u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        })
+        .collect();
+    spans.sort_unstable();
+    spans[spans.len() / 2]
+}
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let clock = clock();
+    println!("| preset | recording | messages | median ns | mean ns | 99 of 100 below ns |");
+    println!("|---|---|---:|---:|---:|---:|");
+    for (preset, folder, make) in ROWS {
+        if !wanted.is_empty() && !wanted.iter().any(|name| name == preset) {
+            continue;
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../feeds").join(folder);
+        let files = std::fs::read_dir(&folder).expect("the folder of fixtures");
+        let mut captures: Vec<PathBuf> = files
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.to_string_lossy().ends_with(".cap.gz"))
+            .collect();
+        captures.sort();
+        for capture in captures {
+            let mut times = measure(&*make(&Overrides::default()), &capture);
+            times.iter_mut().for_each(|time| *time = time.saturating_sub(clock));
+            times.sort_unstable();
+            let name = capture.file_name().unwrap_or_default().to_string_lossy().replace(".cap.gz", "");
+            let mean = times.iter().sum::<u64>() / (times.len() as u64).max(1);
+            println!(
+                "| {preset} | {name} | {} | {} | {mean} | {} |",
+                times.len(),
+                times[times.len() / 2],
+                times[times.len() * 99 / 100]
+            );
+        }
+    }
+}
