@@ -53,6 +53,10 @@ pub(crate) const PRESETS: &[Preset] = &[
     row("kraken_v2", "kraken", "v2", feed_kraken::session),
     row("kraken", "kraken", "v1", feed_kraken::session_v1),
     row("okx", "okx", "", feed_okx::session),
+    row("bitstamp", "bitstamp", "", feed_bitstamp::session),
+    row("deribit", "deribit", "", feed_deribit::session),
+    row("oanda", "oanda", "trade", feed_oanda::session),
+    row("oanda_practice", "oanda", "practice", feed_oanda::practice),
     // New presets stand above this line.
 ];
 
