@@ -163,7 +163,10 @@ impl Rebuilt {
         ts_recv: Micros,
         batch: &mut Batch,
     ) -> Result<(), DecodeError> {
-        batch.push(instrument, Update::of_status(Status::Suspect, reason, ts_recv));
+        let mut doubt = Update::of_status(Status::Suspect, reason, ts_recv);
+        // By this the tap knows that no ticker's snapshot makes it good.
+        doubt.source = Source::Book;
+        batch.push(instrument, doubt);
         self.lose_unseen(reason)
     }
 
@@ -178,7 +181,8 @@ impl Rebuilt {
         if self.losses > LOSSES_MAX { Err(DecodeError::Reconnect(reason)) } else { Ok(()) }
     }
 
-    /// Tells the top of the book unless it is as it was told before. The first telling after a snapshot is marked as one.
+    /// Tells the top of the book unless it is as it was told before: then that is a sign of life and no more. The first
+    /// telling after a snapshot is marked as one.
     pub fn tell(
         &mut self,
         instrument: InstrumentId,
@@ -188,6 +192,7 @@ impl Rebuilt {
     ) {
         let top = self.book.top();
         if self.told == Some(top) {
+            batch.heard.push(instrument);
             return batch.ignore(Ignored::TopUnmoved);
         }
         let mut update = Update::new(Source::Book, ts_recv);
@@ -278,7 +283,7 @@ mod tests {
         rebuilt.book.set(Ladder::Bids, decimal("1.50"), decimal("2"));
         rebuilt.tell(id, Some(Micros(5)), now, &mut batch);
         rebuilt.tell(id, Some(Micros(6)), now, &mut batch);
-        assert_eq!(batch.ignored, [Ignored::TopUnmoved]);
+        assert_eq!((&batch.ignored[..], &batch.heard[..]), (&[Ignored::TopUnmoved][..], &[id][..]));
         let (_, first) = &batch.updates[0];
         assert!(first.snapshot && first.source == Source::Book && first.ts_event == Some(Micros(5)));
         assert_eq!(first.values().bid().map(|p| p.to_string()).as_deref(), Some("1.50"));

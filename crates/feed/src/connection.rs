@@ -211,6 +211,15 @@ impl Connection {
         }
     }
 
+    /// Subscribes to more, at the pace of the subscription; [`Event::Subscribed`] comes again afterwards.
+    pub fn subscribe(&mut self, texts: Vec<String>) {
+        if !texts.is_empty() && self.carrier.can_speak() {
+            self.to_send.extend(texts);
+            self.told_subscribed = false;
+            self.arm(None);
+        }
+    }
+
     /// Sends a text now, whatever the pace of the subscription is: an answer that the venue waits for. Nothing happens
     /// where our side cannot speak.
     ///

@@ -18,6 +18,7 @@ pub struct FeedMetrics {
     ignored: IntCounterVec,
     garbage: IntCounterVec,
     refused_subscriptions: IntCounterVec,
+    symbol_silences: IntCounterVec,
     dials: IntCounterVec,
     reconnects: IntCounterVec,
     catalogue_failures: IntCounterVec,
@@ -74,7 +75,13 @@ impl FeedMetrics {
             )?,
             refused_subscriptions: counter(
                 "refused_subscriptions_total",
-                "Subscriptions that the venue refused. The log names them.",
+                "Subscriptions that the venue refused, by an answer or by ending every connection that asks for the symbol. \
+                 The log names them.",
+                &["feed"],
+            )?,
+            symbol_silences: counter(
+                "symbol_silences_total",
+                "Symbols that became stale alone, because they were not heard of for longer than their limit.",
                 &["feed"],
             )?,
             dials: counter(
@@ -118,6 +125,7 @@ impl FeedMetrics {
             ignored: Ignored::ALL.map(|why| self.ignored.with_label_values(&[feed, why.name()])),
             garbage: self.garbage.with_label_values(&[feed]),
             refused_subscriptions: self.refused_subscriptions.with_label_values(&[feed]),
+            symbol_silences: self.symbol_silences.with_label_values(&[feed]),
             dials: self.dials.with_label_values(&[feed]),
             reconnects: Cause::ALL.map(|cause| self.reconnects.with_label_values(&[feed, cause.name()])),
             catalogue_failures: self.catalogue_failures.with_label_values(&[feed]),
@@ -147,6 +155,7 @@ pub struct OneFeed {
     ignored: [IntCounter; Ignored::ALL.len()],
     garbage: IntCounter,
     refused_subscriptions: IntCounter,
+    symbol_silences: IntCounter,
     dials: IntCounter,
     reconnects: [IntCounter; Cause::ALL.len()],
     catalogue_failures: IntCounter,
@@ -182,6 +191,16 @@ impl OneFeed {
     pub(crate) fn received(&self, bytes: usize, at: Micros) {
         self.bytes.inc_by(bytes as u64);
         self.last_message.set(at.get() as f64 / 1e6);
+    }
+
+    /// Counts a symbol that the venue refuses without a word.
+    pub(crate) fn refused(&self) {
+        self.refused_subscriptions.inc();
+    }
+
+    /// Counts symbols that became stale alone.
+    pub(crate) fn fell_silent(&self, count: usize) {
+        self.symbol_silences.inc_by(count as u64);
     }
 
     pub(crate) fn dialled(&self) {

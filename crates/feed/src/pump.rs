@@ -5,12 +5,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use market::{Micros, Update};
+use market::{Micros, Reason, Status, Update};
 
 use crate::capture::{CaptureError, CaptureReader, Payload, Record};
 use crate::{
     Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId, Instruments, Outcome, Sink, SymbolRef,
 };
+
+mod standing;
+
+use standing::Standings;
 
 /// What came in and what became of it. For every moment between two frames
 ///
@@ -199,6 +203,13 @@ impl Intake {
         answer
     }
 
+    /// Tells that an instrument which had fallen silent speaks again.
+    fn awake(&self, instrument: InstrumentId, ts_recv: Micros, sink: &mut dyn Sink) {
+        if let Some(Place::Known(symbol)) = self.places.get(instrument.place()) {
+            sink.update(*symbol, &Update::of_status(Status::Live, Reason::Confirmed, ts_recv));
+        }
+    }
+
     /// What the sink calls the instruments that it was asked for so far.
     pub fn symbols(&self) -> &[SymbolRef] {
         &self.known
@@ -217,6 +228,7 @@ pub struct FrameTap {
     decoder: Box<dyn Decoder>,
     batch: Batch,
     intake: Intake,
+    standings: Standings,
 }
 
 impl std::fmt::Debug for FrameTap {
@@ -228,13 +240,19 @@ impl std::fmt::Debug for FrameTap {
 impl FrameTap {
     /// A tap with a fresh decoder over these instruments.
     pub fn new(decoder: Box<dyn Decoder>, instruments: Instruments) -> FrameTap {
-        FrameTap { decoder, batch: Batch::new(instruments), intake: Intake::default() }
+        FrameTap {
+            decoder,
+            batch: Batch::new(instruments),
+            intake: Intake::default(),
+            standings: Standings::default(),
+        }
     }
 
     /// Replaces the decoder, for a new connection. Instruments, what the sink calls them and the counts stay.
     pub fn renew(&mut self, decoder: Box<dyn Decoder>) {
         self.decoder = decoder;
         self.batch.clear();
+        self.standings.renew();
     }
 
     /// Makes these instruments known to the sink before anything is heard of them, and returns what it calls them.
@@ -263,7 +281,7 @@ impl FrameTap {
             Err(DecodeError::Reconnect(_)) => self.intake.stats.reconnects += 1,
             Err(DecodeError::GiveUp(_)) => self.intake.stats.give_ups += 1,
         }
-        self.apply(sink);
+        self.apply(ts_recv, sink);
         read
     }
 
@@ -272,7 +290,7 @@ impl FrameTap {
         self.batch.clear();
         self.decoder.rest(url, body, ts_recv, &mut self.batch);
         self.intake.stats.answers += 1;
-        self.apply(sink);
+        self.apply(ts_recv, sink);
     }
 
     /// Takes one record of a recording: frames and HTTP answers go to the decoder, the rest is passed over.
@@ -324,9 +342,42 @@ impl FrameTap {
         self.batch.ready
     }
 
-    /// Instruments whose subscription gave a sign of life in the last frame without telling a value.
+    /// Instruments that the last frame spoke of, perhaps several times: with a value, a state, or a mere sign of life.
     pub fn heard(&self) -> &[InstrumentId] {
         &self.batch.heard
+    }
+
+    /// Whether the venue told something of the instrument on this connection.
+    pub fn is_told(&self, instrument: InstrumentId) -> bool {
+        self.standings.is_told(instrument)
+    }
+
+    /// Whether the decoder lost track of the instrument and has not found it again.
+    pub fn is_doubted(&self, instrument: InstrumentId) -> bool {
+        self.standings.is_doubted(instrument)
+    }
+
+    /// Whether the venue has halted, closed or delisted the instrument: it need not speak.
+    pub fn is_held(&self, instrument: InstrumentId) -> bool {
+        self.standings.is_held(instrument)
+    }
+
+    /// How many instruments are in doubt.
+    pub const fn doubted(&self) -> usize {
+        self.standings.doubted()
+    }
+
+    /// Tells the sink that an instrument fell silent, `last` being when it was heard of last. It speaks again with its next
+    /// update or sign of life. Nothing is told of one that need not speak, or is in doubt already; returns whether it was.
+    ///
+    /// What stood there when it fell silent stands again then: the connection is the same, and it delivers everything or ends.
+    pub fn fall_silent(&mut self, instrument: InstrumentId, last: Micros, sink: &mut dyn Sink) -> bool {
+        let Some(symbol) = self.symbol(instrument) else { return false };
+        let silent = self.standings.silence(instrument);
+        if silent {
+            sink.update(symbol, &Update::of_status(Status::Stale, Reason::Silence, last));
+        }
+        silent
     }
 
     /// The instruments, including those that were met on the wire.
@@ -352,14 +403,26 @@ impl FrameTap {
         self.intake.stats()
     }
 
-    fn apply(&mut self, sink: &mut dyn Sink) {
-        let Batch { instruments, updates, refused, ignored, .. } = &mut self.batch;
-        self.intake.stats.refused_subscriptions += refused.len() as u64;
+    fn apply(&mut self, ts_recv: Micros, sink: &mut dyn Sink) {
+        let Batch { instruments, updates, refused, ignored, heard, .. } = &mut self.batch;
+        let (intake, standings) = (&mut self.intake, &mut self.standings);
+        intake.stats.refused_subscriptions += refused.len() as u64;
         for &why in ignored.iter() {
-            self.intake.stats.ignored[why as usize] += 1;
+            intake.stats.ignored[why as usize] += 1;
         }
-        for (instrument, update) in updates.drain(..) {
-            self.intake.take(instruments, instrument, &update, sink);
+        for &instrument in heard.iter() {
+            if standings.wake(instrument) {
+                intake.awake(instrument, ts_recv, sink);
+            }
+        }
+        for (instrument, mut update) in updates.drain(..) {
+            // A state that the venue tells takes the place of silence by itself.
+            if standings.wake(instrument) && update.status.is_none() {
+                intake.awake(instrument, ts_recv, sink);
+            }
+            standings.told(instrument, &mut update);
+            heard.push(instrument);
+            intake.take(instruments, instrument, &update, sink);
         }
     }
 }

@@ -9,10 +9,17 @@
 //! | a wish that the catalogue does not have | | `delisted` (`not_listed`) |
 //! | connected, nothing heard yet | `connecting` (`not_heard`) | as they were |
 //! | subscribed for ten seconds and never heard of | | `connecting` (`not_heard`) |
+//! | the same, but heard of on an earlier connection | | `stale` (`not_heard`) |
 //! | the first update | `live` (`confirmed`) | live one by one, as they are heard |
 //! | silence, disconnect, fault, gap | `stale` with the reason | those that are live become stale |
+//! | silence of one symbol, where there is a limit | | it alone `stale` (`silence`), until it is heard of |
+//! | a symbol in doubt for ten seconds | `stale` (`gap`) and a new connection | those that are live become stale |
+//! | the venue refuses a symbol | | `unknown` (`refused`), or stale if it was heard of before |
+//! | the venue ends each connection that asks for a symbol | | the same |
 //! | the venue refuses for good | `closed` (`refused`) | stale (`refused`), or closed if never heard of |
 //! | stop | `closed` (`stopped`) | those that are live become stale |
+//!
+//! A symbol that makes the venue end the whole connection is found and left out (`supervisor/trial.rs`).
 //!
 //! A feed with several connections is as stale as its worst one; its symbols are told connection by connection.
 //!
@@ -36,6 +43,8 @@ use crate::{Session, Sink};
 mod line;
 mod outlet;
 mod prepare;
+mod trial;
+mod vigil;
 
 use line::{DialGate, Line};
 use outlet::Outlet;
@@ -49,6 +58,8 @@ pub struct FeedSettings {
     pub symbols: Vec<String>,
     /// Longest silence before the feed is stale, instead of the one that the session assumes.
     pub stale_after: Option<Duration>,
+    /// Longest time without hearing of one symbol before that is stale, instead of the one that the session assumes.
+    pub symbol_stale_after: Option<Duration>,
     /// Most symbols of this feed. What the wishes name beyond it is left out and said in the log.
     pub instruments_max: usize,
     /// Where everything is recorded, both ways.
@@ -68,6 +79,7 @@ impl FeedSettings {
             name: name.into(),
             symbols,
             stale_after: None,
+            symbol_stale_after: None,
             instruments_max: 10_000,
             recording: None,
             timing: Timing::default(),
@@ -89,6 +101,10 @@ pub struct Timing {
     pub between_dials: Duration,
     /// How long after subscribing a symbol that was not heard of is said to be so.
     pub unheard_after: Duration,
+    /// How long a symbol may be in doubt before the connection is renewed: what the decoder asked for may be lost.
+    pub doubt_limit: Duration,
+    /// How long after subscribing an end of the connection by the venue may be the fault of a symbol.
+    pub probation: Duration,
     /// Longest time for a goodbye. A stopped feed ends within it.
     pub close_limit: Duration,
 }
@@ -100,6 +116,8 @@ impl Default for Timing {
             dial_limit: Duration::from_secs(10),
             between_dials: Duration::from_millis(350),
             unheard_after: Duration::from_secs(10),
+            doubt_limit: Duration::from_secs(10),
+            probation: Duration::from_secs(3),
             close_limit: Duration::from_millis(500),
         }
     }

@@ -367,6 +367,7 @@ async fn an_hour_of_refused_dials_stays_below_twelve_a_minute() {
         limits: feed::Limits::default(),
         keep_alive: feed::KeepAlive { every: Duration::from_secs(20), text: None },
         password: None,
+        apart: false,
     };
     let session = Arc::new(NoCatalogue(toy, AtomicBool::new(false)));
     let registry = prometheus::Registry::new();

@@ -13,6 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Feed;
+use super::trial::Trial;
+use super::vigil::Vigil;
 use crate::backoff::{self, Backoff};
 use crate::connection::{Cause, Connection, End, Event, Plan};
 use crate::metrics::Counted;
@@ -21,8 +23,8 @@ use crate::{DecodeError, Frame, FrameTap, InstrumentId, Instruments, Request, Sy
 
 /// Longest wait before the next dial that a venue may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
-/// Refused subscriptions that are logged in one life; the metric counts all of them.
-const REFUSALS_LOGGED: usize = 20;
+
+mod telling;
 
 /// Keeps the dials of one feed apart from each other.
 #[derive(Debug)]
@@ -58,6 +60,15 @@ pub(super) struct Line {
     counted: Counted,
     /// By instrument: it was said that it was never heard of.
     told_unheard: Vec<bool>,
+    /// By instrument: the venue refused it on the present connection.
+    refused: Vec<bool>,
+    /// What is subscribed on the present connection, and how many texts all of it takes.
+    asked: Vec<InstrumentId>,
+    texts: usize,
+    /// Which of them make the venue end the connection, and whether those subscribed last may yet turn out to.
+    trial: Trial,
+    on_trial: bool,
+    vigil: Vigil,
     /// When the present life's connection was opened.
     opened: Option<Instant>,
     /// Why the decoder asked for a new connection.
@@ -78,10 +89,24 @@ impl Line {
             }
             symbols
         });
-        let told_unheard = vec![false; wanted.len()];
-        let counted = Counted::of(tap.stats());
-        let dice = backoff::dice(feed.settings.seed, number as u64 + 1);
-        Line { feed, number, tap, wanted, symbols, counted, told_unheard, opened: None, resync: None, dice }
+        Line {
+            number,
+            symbols,
+            counted: Counted::of(tap.stats()),
+            told_unheard: vec![false; wanted.len()],
+            refused: vec![false; wanted.len()],
+            asked: Vec::new(),
+            texts: 0,
+            trial: Trial::new(wanted.clone()),
+            on_trial: false,
+            vigil: Vigil::new(None, Duration::MAX),
+            opened: None,
+            resync: None,
+            dice: backoff::dice(feed.settings.seed, number as u64 + 1),
+            wanted,
+            tap,
+            feed,
+        }
     }
 
     /// How many of its symbols the sink has no room for.
@@ -107,6 +132,7 @@ impl Line {
             backoff.dialled(start.elapsed());
             feed.metrics.dialled();
             self.opened = None;
+            self.on_trial = false;
             // The tap is made afresh where it counts (`FrameTap::renew`) before it is used again, and the sink says
             // itself when it is broken, so nothing half-done is seen after a panic.
             let life = AssertUnwindSafe(self.life()).catch_unwind().await;
@@ -118,6 +144,9 @@ impl Line {
             backoff.ended(self.opened.map_or(Duration::ZERO, |opened| opened.elapsed()));
             asked_for = end.retry_after.unwrap_or_default();
             let end = self.ended(end);
+            if self.on_trial && matches!(end.cause, Cause::ClosedByVenue | Cause::Lost) {
+                self.judge();
+            }
             if end.cause.is_final() {
                 return end;
             }
@@ -127,7 +156,12 @@ impl Line {
     /// One connection from dialling to its end.
     async fn life(&mut self) -> End {
         let feed = Arc::clone(&self.feed);
+        let timing = &feed.settings.timing;
         self.tap.renew(feed.session.decoder());
+        self.refused.fill(false);
+        let silence = feed.settings.symbol_stale_after.or(feed.session.limits().symbol_silence);
+        self.vigil = Vigil::new(silence, timing.doubt_limit);
+        self.asked = self.trial.begin(Instant::now());
         let opening = async {
             let mut plan = self.plan();
             if let Some(door) = feed.session.door() {
@@ -145,17 +179,20 @@ impl Line {
         let _open = feed.metrics.connected();
         feed.outlet.tell_line(self.number, Status::Connecting, Reason::NotHeard, &[]);
         tracing::info!(feed = feed.settings.name, connection = self.number, "connected");
+        self.on_trial = true;
         let updates_before = self.tap.stats().updates;
         let mut live = false;
         let mut refusals = 0;
-        let mut wake = None;
+        // When to say who was never heard of, and when what is subscribed is known to live.
+        let (mut unheard, mut proven) = (None, None);
         let stopped = feed.stop.cancelled();
         tokio::pin!(stopped);
         loop {
+            let wake = [unheard, proven, self.vigil.next()].into_iter().flatten().min();
             let event = tokio::select! {
                 biased;
                 () = &mut stopped => {
-                    connection.close(feed.settings.timing.close_limit).await;
+                    connection.close(timing.close_limit).await;
                     return End::of(Cause::Stopped, "");
                 }
                 event = connection.next(wake) => event,
@@ -164,17 +201,27 @@ impl Line {
                 Event::Text(text, at) => self.take(Frame::Text(text), text.len(), *at),
                 Event::Binary(bytes, at) => self.take(Frame::Binary(bytes), bytes.len(), *at),
                 Event::Subscribed => {
-                    wake = Some(Instant::now() + feed.settings.timing.unheard_after);
+                    let now = Instant::now();
+                    unheard = Some(now + timing.unheard_after);
+                    proven = Some(now + timing.probation * self.trial.patience());
                     continue;
                 }
                 Event::Woken => {
-                    wake = None;
-                    self.tell_unheard();
+                    let now = Instant::now();
+                    if unheard.take_if(|unheard| *unheard <= now).is_some() {
+                        self.tell_unheard();
+                    }
+                    if proven.take_if(|proven| *proven <= now).is_some() {
+                        connection.subscribe(self.lived());
+                    }
+                    if let Err(end) = self.sweep(now) {
+                        return end;
+                    }
                     continue;
                 }
                 Event::Ended(end) => {
                     if end.cause == Cause::Aged {
-                        connection.close(feed.settings.timing.close_limit).await;
+                        connection.close(timing.close_limit).await;
                     }
                     return end.clone();
                 }
@@ -216,7 +263,7 @@ impl Line {
             }
         })?;
         let answer = answers.first().map_or("", |answer| &answer.body);
-        let endpoint = feed.session.endpoint_by(answer, self.tap.instruments(), &self.wanted);
+        let endpoint = feed.session.endpoint_by(answer, self.tap.instruments(), &self.asked);
         endpoint.map_err(|error| End::of(Cause::DialFailed, format!("{place}: {}", error.0)))
     }
 
@@ -235,12 +282,16 @@ impl Line {
         }
         // Renewals of many connections must not fall together.
         limits.max_age = limits.max_age.map(|age| (age / 1_000) * self.dice.random_range(900..=1_000));
+        let subscribe = session.subscribe(instruments, &self.asked);
+        if !self.trial.is_on() {
+            self.texts = subscribe.len();
+        }
         Plan {
-            url: session.endpoint(instruments, &self.wanted),
+            url: session.endpoint(instruments, &self.asked),
             headers: session.headers(),
             login: session.login(),
             waits_for_ready: session.waits_for_ready(),
-            subscribe: session.subscribe(instruments, &self.wanted),
+            subscribe,
             keep_alive,
             limits,
             network: Arc::clone(&feed.settings.network),
@@ -257,6 +308,7 @@ impl Line {
         feed.metrics.received(bytes, at);
         feed.metrics.add(&self.counted, &counted);
         self.counted = counted;
+        self.vigil.heard(&self.tap, at);
         match read {
             Ok(_) => Ok(()),
             Err(DecodeError::Garbage(what)) => {
@@ -288,60 +340,6 @@ impl Line {
             self.tell_never_heard(Status::Closed, reason);
         }
         end
-    }
-
-    /// Says of symbols that the venue was asked for and never spoke of that it is so, once.
-    fn tell_unheard(&mut self) {
-        let unheard: Vec<InstrumentId> = self.never_heard().collect();
-        let unheard: Vec<InstrumentId> = unheard
-            .into_iter()
-            .filter(|id| !std::mem::replace(&mut self.told_unheard[id.place()], true))
-            .collect();
-        if unheard.is_empty() {
-            return;
-        }
-        tracing::warn!(
-            feed = self.feed.settings.name,
-            connection = self.number,
-            count = unheard.len(),
-            first = self.tap.instruments().get(unheard[0]).map(|i| &*i.native),
-            "subscribed and never heard of"
-        );
-        self.tell_each(&unheard, Status::Connecting, Reason::NotHeard);
-    }
-
-    fn tell_never_heard(&self, status: Status, reason: Reason) {
-        let unheard: Vec<InstrumentId> = self.never_heard().collect();
-        self.tell_each(&unheard, status, reason);
-    }
-
-    fn tell_each(&self, instruments: &[InstrumentId], status: Status, reason: Reason) {
-        let update = Update::of_status(status, reason, self.feed.clock.now());
-        self.feed.outlet.with(|sink| {
-            for symbol in instruments.iter().filter_map(|&id| self.tap.symbol(id)) {
-                sink.update(symbol, &update);
-            }
-        });
-    }
-
-    /// Instruments without any update that was taken, over all lives.
-    fn never_heard(&self) -> impl Iterator<Item = InstrumentId> {
-        self.wanted.iter().copied().filter(|&id| self.tap.stats().applied_to(id) == 0)
-    }
-
-    /// Subscriptions that the venue refused: the symbol is not coming, and says so.
-    fn tell_refused(&self, logged: &mut usize) {
-        for (id, why) in self.tap.refused() {
-            let native = id.and_then(|id| self.tap.instruments().get(id)).map(|i| &*i.native);
-            if *logged < REFUSALS_LOGGED {
-                *logged += 1;
-                tracing::warn!(feed = self.feed.settings.name, symbol = native, %why, "subscription refused");
-            }
-            if let Some(id) = *id {
-                let heard = self.tap.stats().applied_to(id) > 0;
-                self.tell_each(&[id], if heard { Status::Stale } else { Status::Unknown }, Reason::Refused);
-            }
-        }
     }
 }
 

@@ -18,7 +18,7 @@ use feed::{
     Batch, CatalogueError, DecodeError, Decoder, FeedEnd, FeedHandle, FeedSettings, Frame, InstrumentId,
     Instruments, KeepAlive, Limits, Request, RestAnswer, Secret, Session, Sink, Timing,
 };
-use market::{Field, Micros, RealClock, Reason, Source, Symbol, Update};
+use market::{Field, Micros, RealClock, Reason, Source, Status, Symbol, Update};
 use prometheus::{Registry, TextEncoder};
 use testkit::script::{HttpAnswer, Recorded, Script};
 use testkit::sink::CollectingSink;
@@ -54,6 +54,8 @@ pub struct Toy {
     pub keep_alive: KeepAlive,
     /// The password of a venue that wants a ticket, a header and a login before it takes a subscription.
     pub password: Option<Secret>,
+    /// Whether each symbol is subscribed by a text of its own.
+    pub apart: bool,
 }
 
 impl Toy {
@@ -69,6 +71,7 @@ impl Toy {
             },
             keep_alive: KeepAlive { every: Duration::from_secs(60), text: None },
             password: None,
+            apart: false,
         }
     }
 }
@@ -128,7 +131,8 @@ impl Session for Toy {
 
     fn subscribe(&self, instruments: &Instruments, wanted: &[InstrumentId]) -> Vec<String> {
         let natives: Vec<&str> = wanted.iter().map(|&id| &*instruments.get(id).unwrap().native).collect();
-        vec![subscription(&natives)]
+        let most = if self.apart { 1 } else { natives.len().max(1) };
+        natives.chunks(most).map(subscription).collect()
     }
 
     fn keep_alive(&self) -> KeepAlive {
@@ -169,6 +173,25 @@ impl Decoder for ToyDecoder {
             Some(("welcome", _)) => {
                 batch.ready = true;
                 return Ok("welcome");
+            }
+            Some(("sign", native)) => {
+                batch.heard.extend(batch.instruments.find(native));
+                return Ok("sign");
+            }
+            Some((word @ ("halted" | "doubt" | "ticker" | "book"), native)) => {
+                let id = batch.instruments.find(native).unwrap();
+                let mut update = Update::new(Source::Book, ts_recv);
+                match word {
+                    "halted" => update.status = Some((Status::Halted, Reason::Venue)),
+                    "doubt" => update.status = Some((Status::Suspect, Reason::Gap)),
+                    _ => {
+                        update.source = if word == "ticker" { Source::Ticker } else { Source::Book };
+                        update.snapshot = true;
+                        update.tell(Field::Bid, Some(market::Decimal::ONE));
+                    }
+                }
+                batch.push(id, update);
+                return Ok("word");
             }
             Some(("refused", native)) => {
                 batch.refused.push((batch.instruments.find(native), "no such thing".to_owned()));
