@@ -57,6 +57,7 @@ pub(crate) const PRESETS: &[Preset] = &[
     row("deribit", "deribit", "", feed_deribit::session),
     row("oanda", "oanda", "trade", feed_oanda::session),
     row("oanda_practice", "oanda", "practice", feed_oanda::practice),
+    row("kraken_futures", "kraken_futures", "", feed_kraken_futures::session),
     // New presets stand above this line.
 ];
 

@@ -84,23 +84,72 @@ fn vanish() -> Result<(), Failure> {
     recorded("vanish", &mut exec::program("bash", ["crates/edge/tests/vanish.sh", "target/debug/quotewire"]))
 }
 
-/// Every fuzz target of the wire for that many seconds. Without AddressSanitizer: there is no `unsafe` to watch.
+/// Where fuzz targets are: the wire's, and one for each decoder.
+const FUZZ_FOLDERS: [&str; 2] = ["crates/wire/fuzz", "crates/feed/fuzz"];
+
+/// Every fuzz target for that many seconds. Without AddressSanitizer: there is no `unsafe` to watch.
 fn fuzz(seconds: &str) -> Result<(), Failure> {
     if exec::find("cargo-fuzz").is_none() {
         exec::run(&mut exec::cargo(["install", "--locked", "cargo-fuzz"]))?;
     }
-    let folder = "crates/wire/fuzz";
-    let targets = exec::read(&mut exec::cargo(["fuzz", "list", "--fuzz-dir", folder]))?;
-    if targets.trim().is_empty() {
-        return failed(format!("{folder} has no fuzz targets"));
-    }
-    for target in targets.split_whitespace() {
-        let limit = format!("-max_total_time={seconds}");
-        let mut command =
-            exec::cargo(["fuzz", "run", "-s", "none", "--fuzz-dir", folder, target, "--", &limit]);
-        recorded(&format!("fuzz-{target}"), &mut command)?;
+    for folder in FUZZ_FOLDERS {
+        let targets = exec::read(&mut exec::cargo(["fuzz", "list", "--fuzz-dir", folder]))?;
+        if targets.trim().is_empty() {
+            return failed(format!("{folder} has no fuzz targets"));
+        }
+        for target in targets.split_whitespace() {
+            if let Some(fixtures) = fixtures(target) {
+                seed(folder, target, &fixtures)?;
+            }
+            let limit = format!("-max_total_time={seconds}");
+            // Recorded messages are longer than the fuzzer's own limit of 4 KiB.
+            let mut command = exec::cargo([
+                "fuzz",
+                "run",
+                "-s",
+                "none",
+                "--fuzz-dir",
+                folder,
+                target,
+                "--",
+                &limit,
+                "-max_len=65536",
+            ]);
+            recorded(&format!("fuzz-{target}"), &mut command)?;
+        }
     }
     Ok(())
+}
+
+/// The recordings of a preset: a folder of its own among the fixtures of its adapter, or all of them.
+fn fixtures(target: &str) -> Option<String> {
+    let feeds = fs::read_dir(exec::root().join("feeds")).ok()?;
+    let kinds = feeds.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let kind = kinds
+        .filter(|kind| target == kind || target.starts_with(&format!("{kind}_")))
+        .max_by_key(String::len)?;
+    let all = format!("feeds/{kind}/fixtures");
+    let own = format!("{all}/{target}");
+    let there = |path: &str| exec::root().join(path).is_dir();
+    [own, all].into_iter().find(|path| there(path))
+}
+
+/// Makes the corpus of a decoder's target from its recordings.
+fn seed(folder: &str, target: &str, fixtures: &str) -> Result<(), Failure> {
+    let (manifest, corpus) = (format!("{folder}/Cargo.toml"), format!("{folder}/corpus/{target}"));
+    let words = [
+        "run",
+        "--quiet",
+        "--release",
+        "--manifest-path",
+        &manifest,
+        "--bin",
+        "seeds",
+        "--",
+        fixtures,
+        &corpus,
+    ];
+    exec::run(&mut exec::cargo(words))
 }
 
 /// Runs a proof and adds what it said to the results, whatever the outcome.
