@@ -8,6 +8,7 @@
 //! | [`venue`] | the emulated venue: HTTP answers and a real WebSocket on `127.0.0.1` |
 //! | [`sink`] | [`sink::CollectingSink`]: keeps the latest of every symbol and a log |
 //! | [`contract`] | [`contract::check_decoder`]: what every decoder promises, checked over recorded frames |
+//! | [`loss`] | [`loss::check_every_loss`]: what every decoder promises when a message is lost |
 //! | [`proof`] | what the proofs of every adapter share: fixtures, a played recording, a session at work |
 //! | [`naive`] | the simplest sink, and a played recording compared with what an independent reader made of it |
 //! | [`simulation`] | a world in memory and in virtual time, all of which follows from a seed |
@@ -28,6 +29,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub mod contract;
+pub mod loss;
 pub mod naive;
 pub mod proof;
 pub mod recording;
