@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use feed_replay::Speed;
+use feed_replay::{Moment, Speed};
+
+use crate::config::{Compression, RecordConfig, Size};
 
 /// Real-time market quote push gateway: venues' quotes in, changed fields out over Server-Sent Events.
 #[derive(Debug, Parser)]
@@ -80,15 +82,64 @@ pub(crate) struct Serve {
     /// Address for operators: metrics and health. [default: 127.0.0.1:9464]
     #[arg(long, env = "QUOTEWIRE_ADMIN_LISTEN", value_name = "ADDR")]
     pub(crate) admin_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) recording: Recording,
+}
+
+/// Where and how real venues are recorded: instead of what `[record]` of the configuration says.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Recording {
+    /// Record everything that real venues send into this folder, in files that are cut.
+    #[arg(long = "record", visible_alias = "dir", env = "QUOTEWIRE_RECORD", value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Begin the next file after so many packed bytes. [default: 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) rotate_size: Option<Size>,
+    /// Begin the next file after so long. [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) rotate_age: Option<std::time::Duration>,
+    /// Delete the oldest recordings of the folder when all take more. [default: 10GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_disk: Option<Size>,
+    /// Pack with. [default: zstd]
+    #[arg(long, value_enum, value_name = "PACKING")]
+    pub(crate) compression: Option<Compression>,
+}
+
+impl Recording {
+    /// What the configuration says, overridden by the flags.
+    ///
+    /// # Errors
+    /// With what does not go together.
+    pub(crate) fn over(&self, config: RecordConfig) -> Result<RecordConfig, String> {
+        let merged = RecordConfig {
+            dir: self.dir.clone().or(config.dir),
+            rotate_size: self.rotate_size.unwrap_or(config.rotate_size),
+            rotate_age: self.rotate_age.unwrap_or(config.rotate_age),
+            max_disk: self.max_disk.unwrap_or(config.max_disk),
+            compression: self.compression.unwrap_or(config.compression),
+        };
+        match merged.objection() {
+            Some(what) => Err(what),
+            None => Ok(merged),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The capture file: plain, gzip or zstd.
-    pub(crate) file: PathBuf,
-    /// Whose messages they are: a preset, as `binance`, `binance_usdm`, `kraken_v2`.
+    /// Recordings, played in the order of their times: files (plain, gzip or zstd), folders of them, `VENUE=FILE`.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// Whose messages they are: a preset, as `binance`, `binance_usdm`, `kraken_v2` [default: the name of the folder].
     #[arg(long, value_name = "VENUE")]
-    pub(crate) venue: String,
+    pub(crate) venue: Option<String>,
+    /// Where to begin: `2024-08-08T23:55:00Z`, or `+1m` after the first message. What lies before is read at once.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) from: Option<Moment>,
+    /// Where to end: the first moment that is not played.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) to: Option<Moment>,
     /// How fast: `max`, or a multiple of the recorded pace such as `1x` or `10x`.
     #[arg(long, default_value = "max", value_name = "SPEED")]
     pub(crate) speed: Speed,
@@ -108,12 +159,14 @@ pub(crate) struct Record {
     /// The configuration file with the feeds to record.
     #[arg(long, short, env = "QUOTEWIRE_CONFIG", value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// The feed to record, by name, when the configuration has several.
+    /// Only this feed, by name.
     #[arg(long, value_name = "NAME")]
     pub(crate) feed: Option<String>,
-    /// The capture file to write; the ending .gz or .zst says how it is packed.
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: PathBuf,
+    /// One file for one feed, packed by its ending (.gz, .zst); a further connection gets NAME-1.cap.gz beside it.
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["dir", "rotate_size", "rotate_age", "max_disk", "compression"])]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) recording: Recording,
     /// Stop after this long, as `30s` or `5m`; without it, at Ctrl-C.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<std::time::Duration>,

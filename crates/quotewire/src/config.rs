@@ -5,8 +5,10 @@
 
 mod checked;
 mod raw;
+mod record;
 
 pub(crate) use checked::{Config, FeedConfig, FeedKind, ReplayConfig, VenueConfig};
+pub(crate) use record::{Compression, RecordConfig, Size};
 
 use std::fmt;
 use std::path::Path;

@@ -60,6 +60,10 @@ pub(crate) fn check_config(file: &Path, out: &mut impl Write) -> Result<(), Fail
     line(format!("{}: ok", file.display()))?;
     line(format!("clients on http://{}, operators on http://{}", config.listen, config.admin_listen))?;
     line(format!("room for {} symbols", config.symbols_max))?;
+    if let Some(folder) = config.record.folder() {
+        let (most, folder) = (config.record.max_disk, folder.folder.display());
+        line(format!("real venues are recorded into {folder}, at most {most}"))?;
+    }
     if config.feeds.is_empty() {
         line("no feeds: nothing will be served".to_owned())?;
     }
@@ -78,9 +82,9 @@ pub(crate) fn check_config(file: &Path, out: &mut impl Write) -> Result<(), Fail
             ),
             FeedKind::Replay(replay) => format!(
                 "recording {} of {}{}",
-                replay.file,
+                replay.files.join(" "),
                 replay.preset,
-                if replay.looped { ", in a loop" } else { "" }
+                if replay.playing.looped { ", in a loop" } else { "" }
             ),
             FeedKind::Sim(sim) => format!("synthetic market, {} updates a second", sim.rate),
         };

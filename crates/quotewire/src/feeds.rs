@@ -5,12 +5,12 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
-use feed::capture::{CaptureReader, read_rest};
+use feed::capture::{CaptureReader, Recorder, Recording};
 use feed::metrics::{FeedMetrics, Reporter};
 use feed::supervisor::{FeedEnd, FeedSettings};
-use feed::{Overrides, RestAnswer, Session};
+use feed::{Overrides, Session};
 use feed_binance::Market;
-use feed_replay::Speed;
+use feed_replay::{Playing, Replay, Speed, Track, Window};
 use futures_util::FutureExt;
 use market::Clock;
 use prometheus::Registry;
@@ -18,9 +18,9 @@ use table::{FeedInfo, FeedMode};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{FeedConfig, FeedKind, ReplayConfig, VenueConfig};
-use crate::demo::Recording;
+use crate::demo;
 use crate::failure::Failure;
-use crate::replay::{rest_beside, rest_within};
+use crate::replay::selection;
 use crate::sink::TableSink;
 
 /// One preset: a kind of feed in one of its variants. The names are those of the recordings' folders.
@@ -107,7 +107,7 @@ pub(crate) enum Source {
     /// The configuration.
     Configured(FeedConfig),
     /// The built-in demo.
-    Demo(Recording),
+    Demo(demo::Recording),
 }
 
 impl Source {
@@ -168,7 +168,7 @@ impl Metrics {
 /// What runs: a future that ends when the feed has stopped, with the fault that must end the process if there was one.
 pub(crate) type Running = std::pin::Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 
-/// Starts a feed. `sink` makes the sinks it needs.
+/// Starts a feed. `sink` makes the sinks it needs; a real venue is written down by `recording`.
 ///
 /// # Errors
 /// When it cannot ever run: a recording that is not there, more writers than the table has.
@@ -177,42 +177,34 @@ pub(crate) fn start(
     sink: &mut dyn FnMut() -> Result<TableSink, Failure>,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
+    recording: Option<&Recording>,
     stop: &CancellationToken,
 ) -> Result<Running, Failure> {
     match source {
-        Source::Demo(recording) => {
-            let rest = CaptureReader::from_bytes(format!("{}.rest", recording.name), recording.rest)
+        Source::Demo(demo) => {
+            let answers = CaptureReader::from_bytes(format!("{}.rest", demo.name), demo.rest)
                 .and_then(CaptureReader::into_rest)
                 .map_err(Failure::capture)?;
-            let bytes = bytes::Bytes::from_static(recording.capture);
-            let name = recording.name.to_owned();
-            let source = feed_replay::Source::Bytes(name.clone(), bytes);
-            let session = session(recording.preset, &Overrides::default());
-            let playing = Playing { name, source, session, rest, speed: Speed::default(), looped: true };
-            playing.start(sink()?, clock, metrics, stop)
+            let bytes = bytes::Bytes::from_static(demo.capture);
+            let name = demo.name.to_owned();
+            let parts = vec![feed_replay::Source::Bytes(name.clone(), bytes)];
+            let tracks = vec![Track { parts, answers }];
+            let playing = Playing { speed: Speed::default(), looped: true, window: Window::default() };
+            play(name, demo.preset, tracks, playing, sink()?, clock, metrics, stop)
         }
         Source::Configured(FeedConfig { name, kind: FeedKind::Replay(replay) }) => {
-            let ReplayConfig { file, rest, preset, speed, looped } = replay;
-            let mut answers = rest_within(Path::new(&file))?;
-            if let Some(file) = rest.map(Into::into).or_else(|| rest_beside(Path::new(&file))) {
-                answers.extend(read_rest(&file).map_err(Failure::capture)?);
-            }
-            let source = feed_replay::Source::File(file.into());
-            let session = session(preset, &Overrides::default());
-            Playing { name, source, session, rest: answers, speed, looped }.start(
-                sink()?,
-                clock,
-                metrics,
-                stop,
-            )
+            let ReplayConfig { files, rest, preset, playing } = replay;
+            let tracks = selection::configured(preset, &files, rest.as_deref().map(Path::new))?;
+            play(name, preset, tracks, playing, sink()?, clock, metrics, stop)
         }
         Source::Configured(FeedConfig { name, kind: FeedKind::Sim(sim) }) => {
             synthesize(&name, &sim, sink()?, clock, metrics, stop)
         }
         Source::Configured(FeedConfig { name, kind: FeedKind::Venue(config) }) => {
             let mut running = Vec::new();
-            for session in live_sessions(config.preset, &config.overrides) {
-                let (settings, clock) = (config.settings(&name), Arc::clone(clock));
+            for (number, session) in live_sessions(config.preset, &config.overrides).into_iter().enumerate() {
+                let (mut settings, clock) = (config.settings(&name), Arc::clone(clock));
+                settings.recording = recording.map(|to| recorder(to, config.preset, &name, number));
                 running.push(feed::supervisor::spawn(session, settings, sink()?, clock, &metrics.0, stop));
             }
             Ok(Box::pin(async move {
@@ -225,41 +217,45 @@ pub(crate) fn start(
     }
 }
 
-/// A recording that is about to play.
-struct Playing {
-    name: String,
-    source: feed_replay::Source,
-    session: Box<dyn Session>,
-    rest: Vec<RestAnswer>,
-    speed: Speed,
-    looped: bool,
+/// The hand that a session of a feed is recorded with. A venue that spreads its channels over several sessions has the
+/// others told apart behind a dot, which no feed's name has.
+pub(crate) fn recorder(to: &Recording, preset: &str, feed: &str, session: usize) -> Recorder {
+    match session {
+        0 => to.of_feed(preset, feed),
+        further => to.of_feed(preset, &format!("{feed}.{further}")),
+    }
 }
 
-impl Playing {
-    fn start(
-        self,
-        mut sink: TableSink,
-        clock: &Arc<dyn Clock>,
-        metrics: &Metrics,
-        stop: &CancellationToken,
-    ) -> Result<Running, Failure> {
-        let Playing { name, source, session, rest, speed, looped } = self;
-        let all = ["*".to_owned()];
-        let replay = feed_replay::Replay::new(source, session, &rest, &all, speed, looped)
-            .map_err(|error| Failure::failed(format!("feed {name}: {error}")))?;
-        let mut reporter = Reporter::new(metrics.0.of_feed(&name));
-        let (clock, stop) = (Arc::clone(clock), stop.clone());
-        Ok(Box::pin(async move {
-            let mut report = |stats: &feed::pump::Stats| reporter.report(stats, clock.now());
-            let run = replay.run(&mut sink, &*clock, &stop, &mut report);
-            match AssertUnwindSafe(run).catch_unwind().await {
-                Ok(Ok(_)) => tracing::info!(feed = name, "the recording has ended"),
-                Ok(Err(error)) => tracing::error!(feed = name, "{error}"),
-                Err(_) => return lost(&name, &mut sink),
-            }
-            Ok(())
-        }))
-    }
+/// Plays recordings of one venue.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a feed needs is what it is; called from the two lines above"
+)]
+fn play(
+    name: String,
+    preset: &'static str,
+    tracks: Vec<Track>,
+    playing: Playing,
+    mut sink: TableSink,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> Result<Running, Failure> {
+    let session = session(preset, &Overrides::default());
+    let replay = Replay::of_tracks(tracks, session, &["*".to_owned()], playing)
+        .map_err(|error| Failure::failed(format!("feed {name}: {error}")))?;
+    let mut reporter = Reporter::new(metrics.0.of_feed(&name));
+    let (clock, stop) = (Arc::clone(clock), stop.clone());
+    Ok(Box::pin(async move {
+        let mut report = |stats: &feed::pump::Stats| reporter.report(stats, clock.now());
+        let run = replay.run(&mut sink, &*clock, &stop, &mut report);
+        match AssertUnwindSafe(run).catch_unwind().await {
+            Ok(Ok(_)) => tracing::info!(feed = name, "the recording has ended"),
+            Ok(Err(error)) => tracing::error!(feed = name, "{error}"),
+            Err(_) => return lost(&name, &mut sink),
+        }
+        Ok(())
+    }))
 }
 
 /// A synthetic market.

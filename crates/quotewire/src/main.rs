@@ -8,6 +8,7 @@ mod failure;
 mod feeds;
 mod ingest_metrics;
 mod record;
+mod record_metrics;
 mod reload;
 mod replay;
 mod serve;

@@ -141,7 +141,7 @@ fn tell(difference: &Difference) {
 
 /// Every setting of a configuration. Feeds are shown by name only, because their addresses may hold secrets.
 fn settings(config: &Config) -> Vec<Setting> {
-    let Config { listen, admin_listen, edge, writers, symbols_max, feeds } = config;
+    let Config { listen, admin_listen, edge, writers, symbols_max, record, feeds } = config;
     let edge::Config {
         cors,
         heartbeat,
@@ -187,6 +187,11 @@ fn settings(config: &Config) -> Vec<Setting> {
         ("limits.head_bytes", head_bytes.to_string(), false),
         ("limits.head_timeout", time(head_timeout), false),
         ("limits.stall", time(stall), true),
+        ("record.dir", format!("{:?}", record.dir.as_deref().unwrap_or_else(|| "".as_ref())), false),
+        ("record.rotate_size", record.rotate_size.to_string(), false),
+        ("record.rotate_age", time(&record.rotate_age), false),
+        ("record.max_disk", record.max_disk.to_string(), false),
+        ("record.compression", record.compression.name().to_owned(), false),
     ]
     .into_iter()
     .map(|(key, value, live)| Setting { key: key.to_owned(), value, live })

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use edge::Edge;
+use feed::capture::Recording;
 use market::{Clock, RealClock};
 use prometheus::{Opts, Registry};
 use table::{FeedInfo, Table};
@@ -19,6 +20,8 @@ use crate::config::{self, Config, FeedConfig, FeedKind};
 use crate::failure::Failure;
 use crate::feeds::{self, Source};
 use crate::ingest_metrics::IngestMetrics;
+use crate::record;
+use crate::record_metrics::RecordMetrics;
 use crate::reload::{Hangups, Reload};
 use crate::sink::{PublishTime, TableSink};
 use crate::table_metrics::TableMetrics;
@@ -50,6 +53,7 @@ pub(crate) fn configured(args: &cli::Serve) -> Result<Config, Failure> {
     if let Some(listen) = args.admin_listen {
         config.admin_listen = listen;
     }
+    config.record = args.recording.over(config.record).map_err(Failure::usage)?;
     Ok(config)
 }
 
@@ -83,6 +87,7 @@ pub(crate) fn registry_for_docs() -> Result<Registry, Failure> {
     };
     table.add_feed(info).map_err(|error| Failure::failed(error.to_string()))?;
     TableMetrics::register(&table, &registry).map_err(series)?;
+    RecordMetrics::register(None, &registry).map_err(series)?;
     register_build(&registry).map_err(series)?;
     Reload::new(&cli::Serve::default(), &Config::default()).register(&registry).map_err(series)?;
     Ok(registry)
@@ -124,6 +129,9 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
     let metrics = feeds::Metrics::new(&registry).map_err(series)?;
     let ingest = IngestMetrics::register(&registry).map_err(series)?;
 
+    let recording = record::begin(&config.record, &sources, &clock)?;
+    RecordMetrics::register(recording.as_ref().map(Recording::watch), &registry).map_err(series)?;
+
     let listener = bind(config.listen, &limits)?;
     let admin_listener = bind(config.admin_listen, &limits)?;
     let address = local(&listener)?;
@@ -144,7 +152,7 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
             TableSink::new(&table, feed, time, Some(edge.notifier()), Some(ingest.of_feed(&name)))
                 .map_err(|error| Failure::usage(error.to_string()))
         };
-        tasks.spawn(feeds::start(source, &mut sink, &clock, &metrics, &stop_feeds)?);
+        tasks.spawn(feeds::start(source, &mut sink, &clock, &metrics, recording.as_ref(), &stop_feeds)?);
     }
     let admin = {
         let (edge, stop) = (edge.clone(), stop_feeds.clone());
@@ -176,6 +184,7 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
         };
         stop_feeds.cancel();
         while tasks.join_next().await.is_some() {}
+        record::end(recording).await;
         // The admin listener goes last: an operator can watch the others stop.
         let _ = admin.await;
         public.map_err(|fault| Failure::failed(format!("the edge failed: {fault}")))?;

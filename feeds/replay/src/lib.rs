@@ -269,7 +269,7 @@ impl Replay {
                     heard = true;
                     match seek.turn(at_ns) {
                         Turn::Before => {}
-                        Turn::Within => pace.wait(at_ns).await,
+                        Turn::Within => pace.wait(at_ns, seek.origin_ns()).await,
                         Turn::After => break,
                     }
                 }
@@ -346,14 +346,14 @@ struct Round {
 /// When the records of one round are due.
 struct Pace {
     speed: Speed,
-    /// When the first record of the window was due, and the time that it bears.
+    /// When the window began to be played, and the time at which it begins.
     start: Instant,
     first_ns: Option<i64>,
 }
 
 impl Pace {
     /// Waits until a record is due. Records without a time follow the one before at once.
-    async fn wait(&mut self, recv_ns: i64) {
+    async fn wait(&mut self, recv_ns: i64, origin_ns: Option<i64>) {
         let Speed::Times { thousandths } = self.speed else { return };
         if recv_ns == 0 {
             return;
@@ -362,7 +362,7 @@ impl Pace {
             // What lies before the window has taken its time.
             self.start = Instant::now();
         }
-        let first_ns = *self.first_ns.get_or_insert(recv_ns);
+        let first_ns = *self.first_ns.get_or_insert(origin_ns.unwrap_or(recv_ns));
         let since = Micros::from_nanos(recv_ns).since(Micros::from_nanos(first_ns));
         let due = self.start + since.saturating_mul(1_000) / thousandths.get();
         if due > Instant::now() {

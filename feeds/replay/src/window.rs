@@ -85,12 +85,7 @@ impl Seek {
             self.last_ns = recv_ns;
         }
         let first = self.first_ns.unwrap_or(0);
-        let ns = |moment| match moment {
-            Moment::At(at) => at,
-            Moment::After(duration) => {
-                first.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
-            }
-        };
+        let ns = |moment| resolved(moment, first);
         if self.window.from.is_some_and(|from| self.first_ns.is_none() || self.last_ns < ns(from)) {
             return Turn::Before;
         }
@@ -99,6 +94,12 @@ impl Seek {
         }
         self.within += 1;
         Turn::Within
+    }
+
+    /// When the window begins: at `from`, or where the recording does when that is later. None before the first message.
+    pub fn origin_ns(&self) -> Option<i64> {
+        let first = self.first_ns?;
+        Some(self.window.from.map_or(first, |from| resolved(from, first).max(first)))
     }
 
     /// Why there was nothing in the window, if so.
@@ -118,6 +119,16 @@ impl Seek {
             ),
             None => "its messages have no receive times, so no moment of it can be found".to_owned(),
         })
+    }
+}
+
+/// The moment as a time, in a recording that begins at `first`.
+fn resolved(moment: Moment, first: i64) -> i64 {
+    match moment {
+        Moment::At(at) => at,
+        Moment::After(duration) => {
+            first.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+        }
     }
 }
 

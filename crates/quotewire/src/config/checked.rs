@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use feed::{Overrides, Secret};
-use feed_replay::Speed;
+use feed_replay::{Moment, Playing, Speed, Window};
 use toml::Spanned;
 
-use super::{Fault, raw};
+use super::record::RecordConfig;
+use super::{Fault, raw, record};
 use crate::feeds::{PRESETS, kinds, preset, preset_names, variant};
 
 /// What the file says, checked.
@@ -21,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) writers: usize,
     /// Most symbols in the table.
     pub(crate) symbols_max: usize,
+    /// Where real venues are written down.
+    pub(crate) record: RecordConfig,
     pub(crate) feeds: Vec<FeedConfig>,
 }
 
@@ -55,14 +58,14 @@ pub(crate) struct VenueConfig {
     pub(crate) stale_after: Option<Duration>,
 }
 
-/// A recording to play.
+/// Recordings of one venue to play.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplayConfig {
-    pub(crate) file: String,
+    /// Files and folders.
+    pub(crate) files: Vec<String>,
     pub(crate) rest: Option<String>,
     pub(crate) preset: &'static str,
-    pub(crate) speed: Speed,
-    pub(crate) looped: bool,
+    pub(crate) playing: Playing,
 }
 
 impl Default for Config {
@@ -73,6 +76,7 @@ impl Default for Config {
             edge: edge::Config::default(),
             writers: 0,
             symbols_max: SYMBOLS_DEFAULT,
+            record: RecordConfig::default(),
             feeds: Vec::new(),
         }
     }
@@ -151,6 +155,7 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
         edge,
         writers: count(raw.server.writers, writers, 0..WRITERS_MAX)?,
         symbols_max: count(raw.limits.symbols, symbols_max, 1..SYMBOLS_MAX)?,
+        record: record::check(raw.record)?,
         feeds,
     })
 }
@@ -198,6 +203,9 @@ fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
     ];
     let replay_keys = [
         ("file", span(&raw.file)),
+        ("files", raw.files.as_ref().map(Spanned::span)),
+        ("from", span(&raw.from)),
+        ("to", span(&raw.to)),
         ("rest", span(&raw.rest)),
         ("preset", span(&raw.preset)),
         ("speed", span(&raw.speed)),
@@ -360,8 +368,15 @@ fn url(url: Option<Spanned<String>>, secure: &str, plain: &str) -> Result<Option
 }
 
 fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<ReplayConfig, Fault> {
-    let Some(file) = raw.file else {
-        return Err(Fault::at(kind_span, "say which recording: file = \"path.cap.gz\""));
+    let files = match (raw.file, raw.files) {
+        (Some(file), None) => vec![file.into_inner()],
+        (None, Some(files)) if !files.get_ref().is_empty() => files.into_inner(),
+        (_, Some(files)) => {
+            return Err(Fault::at(&files.span(), "either one file, or files = [\"a.cap.gz\", \"b.cap.gz\"]"));
+        }
+        (None, None) => {
+            return Err(Fault::at(kind_span, "say which recording: file = \"path.cap.gz\""));
+        }
     };
     let Some(wanted) = raw.preset else {
         return Err(Fault::at(kind_span, "say whose messages it holds: preset = \"binance\""));
@@ -385,13 +400,15 @@ fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<ReplayConfig, Faul
             "a loop at speed \"max\" would never rest; give a multiple such as \"10x\"",
         ));
     }
-    Ok(ReplayConfig {
-        file: file.into_inner(),
-        rest: raw.rest.map(Spanned::into_inner),
-        preset,
-        speed,
-        looped,
-    })
+    let window = Window { from: moment(raw.from)?, to: moment(raw.to)? };
+    let playing = Playing { speed, looped, window };
+    Ok(ReplayConfig { files, rest: raw.rest.map(Spanned::into_inner), preset, playing })
+}
+
+fn moment(text: Option<Spanned<String>>) -> Result<Option<Moment>, Fault> {
+    let Some(text) = text else { return Ok(None) };
+    let moment = text.get_ref().parse();
+    moment.map(Some).map_err(|error: feed_replay::MomentError| Fault::at(&text.span(), error.to_string()))
 }
 
 fn sim(raw: raw::Feed) -> Result<feed_sim::Settings, Fault> {
@@ -465,7 +482,7 @@ fn count(number: Option<Spanned<usize>>, default: usize, range: Range<usize>) ->
     }
 }
 
-fn duration(
+pub(super) fn duration(
     text: Option<Spanned<String>>,
     default: Duration,
     range: Range<Duration>,

@@ -9,6 +9,7 @@ pub(super) struct File {
     pub(super) server: Server,
     pub(super) admin: Admin,
     pub(super) limits: Limits,
+    pub(super) record: Record,
     pub(super) feeds: Vec<Feed>,
 }
 
@@ -47,6 +48,16 @@ pub(super) struct Limits {
     pub(super) stall: Option<Spanned<String>>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Record {
+    pub(super) dir: Option<Spanned<String>>,
+    pub(super) rotate_size: Option<Spanned<String>>,
+    pub(super) rotate_age: Option<Spanned<String>>,
+    pub(super) max_disk: Option<Spanned<String>>,
+    pub(super) compression: Option<Spanned<String>>,
+}
+
 /// One feed of any kind: which keys a kind takes is checked later, where the place of each is still known.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +81,9 @@ pub(super) struct Feed {
     pub(super) secret_file: Option<Spanned<String>>,
     /// replay
     pub(super) file: Option<Spanned<String>>,
+    pub(super) files: Option<Spanned<Vec<String>>>,
+    pub(super) from: Option<Spanned<String>>,
+    pub(super) to: Option<Spanned<String>>,
     pub(super) rest: Option<Spanned<String>>,
     pub(super) preset: Option<Spanned<String>>,
     pub(super) speed: Option<Spanned<String>>,

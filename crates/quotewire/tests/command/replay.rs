@@ -92,3 +92,77 @@ fn promise_13_prices_leave_as_they_came() {
     }
     assert!(checked > 80, "{checked}");
 }
+
+/// The final quotes by symbol, without what counts over all symbols.
+fn quotes(args: &[&str]) -> BTreeMap<String, serde_json::Value> {
+    let output = run(&[&["replay"], args, &["--final"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut quotes = BTreeMap::new();
+    for line in stdout(&output).lines() {
+        let mut quote: serde_json::Value = serde_json::from_str(line).unwrap();
+        quote.as_object_mut().unwrap().remove("seq");
+        quotes.insert(quote["symbol"].as_str().unwrap().to_owned(), quote);
+    }
+    quotes
+}
+
+#[test]
+fn several_venues_play_together_and_end_as_each_does_alone() {
+    let at = |path: &str| fixture(path).to_str().unwrap().to_owned();
+    let okx = at("okx/fixtures/20220513.cap.gz");
+    let binance = at("binance/fixtures/binance/20210417.cap.gz");
+    let coinbase = at("coinbase/fixtures/20210417-first-half.cap.gz");
+    let together = [format!("okx={okx}"), binance.clone(), format!("coinbase={coinbase}")];
+    let together: Vec<&str> = together.iter().map(String::as_str).collect();
+    let mut alone = quotes(&[&okx, "--venue", "okx"]);
+    alone.extend(quotes(&[&binance]));
+    alone.extend(quotes(&[&coinbase, "--venue", "coinbase"]));
+    assert!(alone.len() > 20, "{}", alone.len());
+    assert_eq!(quotes(&together), alone);
+    // Promise 16, also together.
+    let twice = [(); 2].map(|()| run(&[&["replay"], &together[..], &["--final", "--stats"]].concat()).stdout);
+    assert_eq!(twice[0], twice[1]);
+}
+
+#[test]
+fn a_window_ends_where_it_is_told_and_says_what_there_is_when_it_is_empty() {
+    let file = fixture("binance/fixtures/binance/20210417.cap.gz");
+    let file = file.to_str().unwrap();
+    let messages = |args: &[&str]| {
+        let output = run(&[&["replay", file], args].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        let stats: serde_json::Value = serde_json::from_str(stdout(&output).trim()).unwrap();
+        stats["stats"]["messages"].as_u64().unwrap()
+    };
+    let all = messages(&[]);
+    let ten = messages(&["--to", "+10s"]);
+    assert!(ten > 50 && ten < all, "{ten} of {all}");
+    assert_eq!(messages(&["--from", "+10s"]), all, "what lies before goes through the decoder");
+    assert_eq!(quotes(&[file, "--from", "+10s"]), quotes(&[file]), "so the end is the same");
+    for (args, code, what) in [
+        (
+            &["--from", "2022-01-01T00:00:00Z"][..],
+            1,
+            "no message was received in that time; the first one came at 2021-04-17T16:36:1",
+        ),
+        (&["--from", "noon"], 2, "a moment is a time in UTC"),
+        (&["--to", "2021-04-17T00:00:00Z"], 1, "no message was received in that time"),
+    ] {
+        let output = run(&[&["replay", file], args].concat());
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+        assert!(stderr(&output).contains(what), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn of_several_files_the_broken_one_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = fixture("binance/fixtures/binance/20210417.cap.gz");
+    let path = folder.path().join("broken.cap");
+    std::fs::write(&path, "1618677371364407000\t<\t{}\nnonsense\n").unwrap();
+    let broken = format!("okx={}", path.display());
+    let output = run(&["replay", good.to_str().unwrap(), &broken, "--final"]);
+    assert_eq!(output.status.code(), Some(1));
+    let line = format!("quotewire: {}: line 2: no TAB after the receive time\n", path.display());
+    assert_eq!(stderr(&output), line);
+}

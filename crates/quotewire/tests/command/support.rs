@@ -45,7 +45,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(args: &[&str]) -> Server {
-        let mut server = Server::spawn(args);
+        Server::start_as(quotewire(), args)
+    }
+
+    /// Started by a command that is the program, or becomes it.
+    pub(crate) fn start_as(command: Command, args: &[&str]) -> Server {
+        let mut server = Server::spawn_as(command, args);
         server.url = server.line("listening on ");
         server.admin = server.line("admin on ");
         server
@@ -53,7 +58,11 @@ impl Server {
 
     /// Started, and nothing of what it says has been read.
     pub(crate) fn spawn(args: &[&str]) -> Server {
-        let mut child = quotewire()
+        Server::spawn_as(quotewire(), args)
+    }
+
+    fn spawn_as(mut command: Command, args: &[&str]) -> Server {
+        let mut child = command
             .arg("serve")
             .args(args)
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])

@@ -57,7 +57,7 @@ fn coinbase_from_its_socket_to_a_client() {
 }
 
 /// A recorded session. The recording's name differs from that of its HTTP answers, which are read by themselves.
-fn session() -> Session {
+pub(crate) fn session() -> Session {
     let mut session = Session::read(&fixture("coinbase/fixtures/20210417-first-half.cap.gz"));
     session.rest = feed::capture::read_rest(&fixture("coinbase/fixtures/20210417.rest.gz")).unwrap();
     session
