@@ -1,0 +1,104 @@
+//! Where to connect, what to say, how to stay connected: the current interface.
+
+use std::time::Duration;
+
+use feed::{
+    CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
+};
+use serde_json::json;
+
+use crate::{Bithumb, catalogue};
+
+/// The public WebSocket.
+pub const WS_URL: &str = "wss://ws-api.bithumb.com/websocket/v1";
+/// Where the catalogue is served.
+pub const REST_URL: &str = "https://api.bithumb.com";
+
+/// Codes of one subscription. The venue served 493 (probes of 2026-09); a few connections spread the load and the loss.
+const CODES_PER_CONNECTION: usize = 200;
+
+/// Settings of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Canonical venue name.
+    pub venue: String,
+    /// WebSocket URL.
+    pub ws_url: String,
+    /// Base of the HTTP URLs.
+    pub rest_url: String,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { venue: "BITHUMB".to_owned(), ws_url: WS_URL.to_owned(), rest_url: REST_URL.to_owned() }
+    }
+}
+
+/// A connection to Bithumb's spot markets.
+#[derive(Clone, Debug, Default)]
+pub struct Spot {
+    settings: Settings,
+}
+
+impl Spot {
+    /// A session with these settings.
+    pub const fn new(settings: Settings) -> Spot {
+        Spot { settings }
+    }
+}
+
+/// The session of a configuration.
+pub fn session(overrides: &Overrides) -> Box<dyn Session> {
+    let defaults = Settings::default();
+    let Overrides { venue, ws_url, rest_url, .. } = overrides.clone();
+    Box::new(Spot::new(Settings {
+        venue: venue.unwrap_or(defaults.venue),
+        ws_url: ws_url.unwrap_or(defaults.ws_url),
+        rest_url: rest_url.unwrap_or(defaults.rest_url),
+    }))
+}
+
+impl Session for Spot {
+    fn venue(&self) -> &str {
+        &self.settings.venue
+    }
+
+    fn catalogue_urls(&self) -> Vec<String> {
+        vec![format!("{}{}", self.settings.rest_url.trim_end_matches('/'), catalogue::PATH)]
+    }
+
+    fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
+        catalogue::read(answers, instruments)
+    }
+
+    fn endpoint(&self, _instruments: &Instruments, _wanted: &[InstrumentId]) -> String {
+        self.settings.ws_url.clone()
+    }
+
+    /// One text: a second one would replace it.
+    fn subscribe(&self, instruments: &Instruments, wanted: &[InstrumentId]) -> Vec<String> {
+        let natives = wanted.iter().filter_map(|&id| instruments.get(id)).map(|i| &*i.native);
+        let codes: Vec<&str> = natives.collect();
+        let text = json!([
+            {"ticket": "quotewire"},
+            {"type": "ticker", "codes": codes},
+            {"type": "trade", "codes": codes},
+            {"type": "orderbook", "codes": codes},
+            {"format": "SIMPLE"},
+        ]);
+        vec![text.to_string()]
+    }
+
+    fn keep_alive(&self) -> KeepAlive {
+        // The venue sends no pings of its own, and quiet markets are silent: the pong has to prove life within 5 s.
+        KeepAlive { every: Duration::from_secs(2), text: None }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { instruments_per_connection: CODES_PER_CONNECTION, ..Limits::default() }
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(Bithumb::new())
+    }
+}
