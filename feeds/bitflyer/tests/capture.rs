@@ -1,0 +1,156 @@
+//! The decoder over a whole recording: counts by kind, every told middle, and the quotes that an independent reader of it ends with.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use feed::{Batch, Decoder, Ignored, Instruments, Overrides, Session};
+use feed_bitflyer::{Bitflyer, Lightning};
+use market::{Field, FieldSet, Micros, Status};
+use testkit::contract::check_decoder;
+use testkit::naive::NaiveSink;
+use testkit::proof::{Fixtures, decimal, instruments, play, symbols};
+use testkit::script::Recorded;
+
+const NAME: &str = "20211212";
+
+fn fixtures() -> Fixtures {
+    Fixtures::of(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn catalogue() -> Instruments {
+    instruments(&Bitflyer::default(), &fixtures().rest(NAME))
+}
+
+/// The top is that of `.book`, because the book is the newer one; the last trade is that of `.trade` where one came, else the
+/// ticker's.
+#[test]
+fn the_recording_of_2021_ends_with_the_right_quotes() {
+    let session = feed_bitflyer::session(&Overrides::default());
+    let (played, want) = play(session.as_ref(), &fixtures(), NAME, |_, _| {});
+    played.check_kinds(&want);
+    // By a separate script: 33 changes came before the first snapshot of their product, one has a middle that is not its book's, and
+    // 453 messages of books left the top as it was.
+    played.check_ignored(&[(Ignored::BeforeSnapshot, 33 + 1), (Ignored::TopUnmoved, 453)]);
+    let told: u64 = symbols(&want).map(|(_, symbol)| symbol["trade"]["n_trades"].as_u64().unwrap_or(0)).sum();
+    assert_eq!(told, 162, "trades, each of them told");
+    assert_eq!(played.tap.stats().updates, 722 + 60 - 34 - 453 + 249 + told);
+    for (native, symbol) in symbols(&want) {
+        played.check_top(native, &symbol["book"], "at the end");
+        let last = symbol.get("trade").unwrap_or(&symbol["merged"]);
+        played.check_last(native, last, "at the end");
+        if symbol.get("trade").is_some() {
+            played.check_side(native, &symbol["trade"]);
+        }
+        played.check_fields(native, &symbol["ticker"], &[Field::Volume24h], "at the end");
+    }
+    assert_eq!(symbols(&want).count(), 10);
+}
+
+/// Until the first snapshot of a product its ticker tells the top, as in the quotes on the way; afterwards each of its tops is one
+/// that the book has told or is about to tell.
+#[test]
+fn the_last_price_on_the_way_is_that_of_the_independent_reader() {
+    let session = feed_bitflyer::session(&Overrides::default());
+    let points = fixtures().expected(NAME)["checkpoints"].as_array().unwrap().clone();
+    let mut compared = 0;
+    play(session.as_ref(), &fixtures(), NAME, |line, played| {
+        for point in points.iter().filter(|point| point["after_line"] == line) {
+            for (native, quote) in point["symbols"].as_object().unwrap() {
+                played.check_fields(native, quote, &[Field::Last], &format!("at {line}"));
+                compared += 1;
+            }
+        }
+    });
+    assert_eq!(compared, points.iter().map(|p| p["symbols"].as_object().unwrap().len()).sum::<usize>());
+}
+
+/// Plays frames and returns the final quotes, the symbols that ended suspect, and how many told middles fitted.
+fn played(frames: &[&Recorded]) -> (NaiveSink, Vec<String>, u64) {
+    let mut decoder = Lightning::new();
+    let mut batch = Batch::new(catalogue());
+    let mut sink = NaiveSink::default();
+    let mut suspect: Vec<String> = Vec::new();
+    for recorded in frames {
+        batch.clear();
+        let frame = recorded.frame().unwrap();
+        let _counted = decoder.decode(frame, recorded.ts_recv.unwrap_or(Micros(1)), &mut batch);
+        for (id, update) in &batch.updates {
+            let symbol = batch.instruments.get(*id).unwrap().symbol.clone();
+            if let Some((Status::Suspect, _)) = update.status {
+                suspect.push(symbol.to_string());
+            } else if update.snapshot {
+                suspect.retain(|name| *name != symbol.to_string());
+            }
+            let at = feed::Sink::intern(&mut sink, &symbol).unwrap();
+            feed::Sink::update(&mut sink, at, update);
+        }
+    }
+    (sink, suspect, decoder.middles_matched())
+}
+
+#[test]
+fn every_told_middle_but_one_is_that_of_the_rebuilt_book() {
+    let frames = fixtures().frames(NAME);
+    let (_, suspect, matched) = played(&frames.iter().collect::<Vec<_>>());
+    assert_eq!((matched, suspect.len()), (722 - 33 + 60 - 1, 0));
+}
+
+/// Whichever message of a book is lost, a symbol whose top is wrong in the end says that it is suspect, unless fewer than two messages
+/// of its book came after the loss.
+#[test]
+fn a_lost_message_never_leaves_a_wrong_top_unsaid() {
+    let frames = fixtures().frames(NAME);
+    let want = fixtures().expected(NAME);
+    let text = |frame: &Recorded| match &frame.payload {
+        testkit::script::Payload::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    let texts: Vec<String> = frames.iter().map(text).collect();
+    let known = catalogue();
+    let mut dropped = 0;
+    for lost in (0..frames.len()).filter(|at| texts[*at].contains("lightning_board_")).step_by(23) {
+        let rest: Vec<&Recorded> =
+            frames.iter().enumerate().filter(|(at, _)| *at != lost).map(|(_, frame)| frame).collect();
+        let (sink, suspect, _) = played(&rest);
+        for (native, symbol) in symbols(&want) {
+            let name = known.get(known.find(native).unwrap()).unwrap().symbol.to_string();
+            let board = |text: &&String| text.contains("_board_") && text.contains(&format!("_{native}\""));
+            let of_it = board(&&texts[lost]);
+            let later = texts[lost + 1..].iter().filter(board).count();
+            if suspect.contains(&name) || (of_it && later < 2) {
+                continue;
+            }
+            let (_, values) = sink.quotes.iter().find(|(symbol, _)| symbol.to_string() == name).unwrap();
+            for field in [Field::Bid, Field::Ask] {
+                let told = values.number(field);
+                assert_eq!(told, decimal(&symbol["book"][field.name()]), "{native} without frame {lost}");
+            }
+        }
+        dropped += 1;
+    }
+    assert_eq!(dropped, 34);
+}
+
+#[test]
+fn the_recorded_catalogue_names_every_product() {
+    let known = catalogue();
+    let names: Vec<String> = known.iter().map(|(_, i)| format!("{} {}", i.native, i.symbol)).collect();
+    for name in [
+        "FX_BTC_JPY BITFLYER:BTC-JPY-PERP",
+        "BTCJPY17DEC2021 BITFLYER:BTC-JPY-20211217",
+        "BTC_USD BITFLYER:BTC-USD",
+        "BTC_EUR BITFLYER:BTC-EUR",
+        "BCH_BTC BITFLYER:BCH-BTC",
+    ] {
+        assert!(names.contains(&name.to_owned()), "{name} in {names:?}");
+    }
+    assert_eq!(names.len(), 13);
+    assert_eq!(Bitflyer::default().venue(), "BITFLYER");
+}
+
+/// Repeatable, digits kept, and no panic on anything.
+#[test]
+fn the_decoder_keeps_every_promise_of_the_contract() {
+    let make = || -> (Box<dyn Decoder>, Instruments) { (Box::new(Lightning::new()), catalogue()) };
+    let run = check_decoder(&make, &fixtures().frames(NAME), FieldSet::EMPTY);
+    assert_eq!(run.kinds.len(), 4);
+}
