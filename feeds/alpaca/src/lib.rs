@@ -1,0 +1,47 @@
+//! Feed adapter: Alpaca market data v2, US stocks. **Not proven on a recording**: written from the venue's documents, whose example
+//! messages are its fixtures.
+//!
+//! | function | feed |
+//! |---|---|
+//! | [`session`] | `v2/iex`: quotes and trades of one exchange, IEX |
+//! | [`sip`] | `v2/sip`: best quotes and trades of all US exchanges |
+//! | [`delayed_sip`] | `v2/delayed_sip`: the same, 15 minutes late |
+//!
+//! # What a session subscribes
+//!
+//! `quotes` and `trades` of every symbol, and by a text of its own `statuses`, so that a plan without statuses keeps the rest.
+//!
+//! | field | from |
+//! |---|---|
+//! | bid, ask and sizes | `q`; sizes count *round lots* (100 shares for most stocks), as the venue has them |
+//! | last and its size | `t`, in shares; corrections `c` and cancellations `x` of one of the latest trades change it back |
+//! | last side | nothing: the tape does not tell it |
+//! | 24 h figures | nothing: bars are of a trading day |
+//! | status | `s`: 2, H and P halt, 3 and T resume; a resumption of quotes (Q) is none of trading |
+//!
+//! A price of zero is no quote on that side. Conditions of trades are not looked at: the latest print is the last trade. Bands of
+//! limit up and limit down (`l`), bars and imbalances fill no field.
+//!
+//! # The venue's rules
+//!
+//! | rule | source |
+//! |---|---|
+//! | `wss://stream.data.alpaca.markets/v2/{iex,sip,delayed_sip}` | docs.alpaca.markets, real-time stock data, 2025 |
+//! | headers `APCA-API-KEY-ID` and `APCA-API-SECRET-KEY` when dialling, or a text within 10 s; then `connected`, then `authenticated` | docs.alpaca.markets, WebSocket stream, 2025 |
+//! | every frame is an array of messages; `subscription` tells the whole set after each change | the same |
+//! | corrections and cancellations come with trades, unasked; their ids are those of an exchange | real-time stock data |
+//! | times are RFC 3339 with up to nine digits | the same |
+//! | one connection for an endpoint and account (406); 30 symbols without a paid plan (405) | WebSocket stream |
+//! | 400 syntax, 401 not authenticated, 402 failed, 403 twice, 404 timeout, 405 symbols, 406 connections, 407 slow client, 409 plan, 500 internal | alpacahq/alpaca-trade-api-js, `datastream_v2.ts` |
+//! | the list of stocks: `GET /v2/assets` with the same headers, on the host that the key belongs to | docs.alpaca.markets, assets |
+//!
+//! # When a message is lost
+//!
+//! Nothing shows it: quotes and trades carry no sequence, and each replaces the one before.
+
+mod catalogue;
+pub mod decode;
+mod session;
+
+pub use decode::AlpacaV2;
+pub use session::{Alpaca, REST_URL, STREAM_URL, Settings, Tape, delayed_sip, session, sip};
