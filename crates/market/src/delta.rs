@@ -1,6 +1,6 @@
 //! The fields that differ between two states of one quote: what an event carries, and what a client applies.
 
-use crate::{Field, FieldSet, Micros, Quote, Reason, Status, Values};
+use crate::{Field, FieldSet, Micros, Quote, Reason, Sides, Status, Values};
 
 /// The fields that differ between an older and a newer state of one quote, with their newer values.
 ///
@@ -27,6 +27,8 @@ pub struct Delta {
     pub ts_recv: Option<Micros>,
     /// Publication of the newer state.
     pub ts_pub: Micros,
+    /// Whose the two sides of the newer state are, if it is a composite.
+    pub sides: Sides,
 }
 
 impl Delta {
@@ -37,6 +39,18 @@ impl Delta {
             .iter()
             .filter(|field| !old.values.same(&new.values, *field))
             .collect();
+        let moved =
+            |field: Field, old: Option<crate::Venue>, new| if old == new { None } else { Some(field) };
+        changed = [
+            moved(Field::Bid, old.sides.bid(), new.sides.bid()),
+            moved(Field::Ask, old.sides.ask(), new.sides.ask()),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(changed, FieldSet::with);
+        if new.sides.is_composite() {
+            changed = changed.with_sides();
+        }
         if old.status != new.status || old.reason != new.reason {
             changed = changed.with(Field::Status);
         }
@@ -67,6 +81,7 @@ impl Delta {
             ts_event: new.ts_event,
             ts_recv: new.ts_recv,
             ts_pub: new.ts_pub,
+            sides: new.sides,
         }
     }
 
@@ -91,6 +106,7 @@ impl Delta {
         quote.ts_event = self.ts_event;
         quote.ts_recv = self.ts_recv;
         quote.ts_pub = self.ts_pub;
+        quote.sides = self.sides;
     }
 }
 

@@ -55,6 +55,12 @@ pub enum Field {
     TsRecv = 21,
     /// When the change was published, microseconds since 1970.
     TsPub = 22,
+    /// Composites only: whose the best bid is.
+    BidVenue = 23,
+    /// Composites only: whose the best ask is.
+    AskVenue = 24,
+    /// Composites only: whether bid and ask of two venues meet or overlap ([`crate::Cross`]), derived.
+    Cross = 25,
 }
 
 impl Field {
@@ -63,7 +69,7 @@ impl Field {
     /// How many stored fields remember the sequence of their last change: the numbers, the side and the status.
     pub const STORED: usize = 16;
     /// Every field in the order in which events carry them.
-    pub const ALL: [Field; 23] = [
+    pub const ALL: [Field; 26] = [
         Field::Bid,
         Field::BidSize,
         Field::Ask,
@@ -83,6 +89,9 @@ impl Field {
         Field::FundingRate,
         Field::Mid,
         Field::Spread,
+        Field::BidVenue,
+        Field::AskVenue,
+        Field::Cross,
         Field::TsEvent,
         Field::TsRecv,
         Field::TsPub,
@@ -132,6 +141,9 @@ impl Field {
             Field::TsEvent => "ts_event",
             Field::TsRecv => "ts_recv",
             Field::TsPub => "ts_pub",
+            Field::BidVenue => "bid_venue",
+            Field::AskVenue => "ask_venue",
+            Field::Cross => "cross",
             Field::Status => "status",
         }
     }
@@ -201,13 +213,17 @@ impl FieldSet {
     /// No field.
     pub const EMPTY: FieldSet = FieldSet(0);
     /// Every field there is.
-    pub const ALL: FieldSet = FieldSet((1 << 23) - 1);
+    pub const ALL: FieldSet = FieldSet((1 << 26) - 1);
     /// The fields the table stores and compares.
     pub const STORED: FieldSet = FieldSet((1 << Field::STORED) - 1);
     /// The stored numbers.
     pub const NUMBERS: FieldSet = FieldSet((1 << Field::NUMBERS) - 1);
     /// The times.
     pub const TIMES: FieldSet = FieldSet(0b111 << 20);
+    /// What only composites have.
+    pub const COMPOSITE: FieldSet = FieldSet(0b111 << Field::BidVenue as u32);
+    /// The fields whose value is a word: the side, and what only composites have.
+    pub const WORDS: FieldSet = FieldSet::COMPOSITE.with(Field::LastSide);
     /// What a client gets that does not choose: everything but `mid` and `spread`, which follow from bid and ask.
     pub const DEFAULT: FieldSet =
         FieldSet(FieldSet::ALL.0 & !(1 << Field::Mid as u32) & !(1 << Field::Spread as u32));
@@ -276,6 +292,20 @@ impl FieldSet {
         }
         if self.contains(Field::Bid) || self.contains(Field::Ask) {
             set = set.with(Field::Mid).with(Field::Spread);
+        }
+        set
+    }
+
+    /// The set together with every field of a composite that moves when a field of the set moves: a bid is told with its
+    /// venue, and another venue at the same price is another bid.
+    #[must_use]
+    pub const fn with_sides(self) -> FieldSet {
+        let mut set = self;
+        if self.contains(Field::Bid) {
+            set = set.with(Field::BidVenue).with(Field::Cross);
+        }
+        if self.contains(Field::Ask) {
+            set = set.with(Field::AskVenue).with(Field::Cross);
         }
         set
     }

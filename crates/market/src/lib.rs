@@ -6,6 +6,7 @@
 //! | word | meaning |
 //! |---|---|
 //! | *venue* | a place that publishes prices |
+//! | *composite* | a symbol without a venue: the best bid and offer over the venues that quote it |
 //! | *feed* | a source of ours, always upstream: one adapter connected to one venue |
 //! | *client* | a connected reader, always downstream |
 //! | *symbol* | the name of one thing that has prices, in canonical form ([`Symbol`]) |
@@ -25,7 +26,7 @@
 //! Times are [`Micros`] and named by origin: `ts_event` (venue's clock), `ts_recv` (our socket), `ts_pub` (the
 //! change was published). Numbers are exact decimals ([`Price`], [`Size`], [`Ratio`]); no float appears anywhere.
 //!
-//! Reading order: [`field`], [`exact`], [`quote`], [`update`], [`delta`], [`symbol`], [`status`], [`clock`].
+//! Reading order: [`field`], [`exact`], [`quote`], [`update`], [`delta`], [`symbol`], [`venue`], [`status`], [`clock`].
 
 pub mod clock;
 pub mod delta;
@@ -35,13 +36,15 @@ pub mod quote;
 pub mod status;
 pub mod symbol;
 pub mod update;
+pub mod venue;
 
 pub use clock::{Clock, ManualClock, Micros, RealClock};
 pub use delta::Delta;
 pub use exact::{Exact, NumberError, Price, Ratio, Size};
 pub use field::{Field, FieldSet, Group};
-pub use quote::{ChangedAt, Quote, Side, Values};
+pub use quote::{ChangedAt, Cross, Quote, Side, Values};
 pub use rust_decimal::Decimal;
 pub use status::{Reason, Status};
 pub use symbol::{Symbol, SymbolError};
 pub use update::{Source, Update};
+pub use venue::{Sides, Venue};

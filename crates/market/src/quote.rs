@@ -4,7 +4,7 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 
-use crate::{Exact, Field, FieldSet, Micros, Price, Ratio, Reason, Size, Status};
+use crate::{Exact, Field, FieldSet, Micros, Price, Ratio, Reason, Sides, Size, Status};
 
 /// Which side took liquidity in a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,25 @@ impl Side {
         match self {
             Side::Buy => Side::Sell,
             Side::Sell => Side::Buy,
+        }
+    }
+}
+
+/// How bid and ask of two venues stand to each other when they leave no room between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cross {
+    /// The best bid is the best ask.
+    Locked,
+    /// The best bid is above the best ask.
+    Crossed,
+}
+
+impl Cross {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Cross::Locked => "locked",
+            Cross::Crossed => "crossed",
         }
     }
 }
@@ -246,15 +265,41 @@ pub struct Quote {
     pub ts_recv: Option<Micros>,
     /// When the last change was published.
     pub ts_pub: Micros,
+    /// Whose the two sides are, if it is a composite.
+    pub sides: Sides,
     /// Per stored field the sequence of its last change.
     pub changed_at: ChangedAt,
 }
 
 impl Quote {
-    /// The stored fields that changed after `seq`.
+    /// The stored fields that changed after `seq`, and what a composite tells with them.
     #[inline]
     pub fn changed_since(&self, seq: u64) -> FieldSet {
-        self.changed_at.since(seq)
+        let changed = self.changed_at.since(seq);
+        if self.sides.is_composite() { changed.with_sides() } else { changed }
+    }
+
+    /// How the two sides of a composite stand to each other; `None` when there is room between them, or not both, or the
+    /// quote is of one venue.
+    pub fn cross(&self) -> Option<Cross> {
+        let (bid, ask) = (self.values.bid()?, self.values.ask()?);
+        match bid.cmp(&ask) {
+            _ if !self.sides.is_composite() => None,
+            std::cmp::Ordering::Less => None,
+            std::cmp::Ordering::Equal => Some(Cross::Locked),
+            std::cmp::Ordering::Greater => Some(Cross::Crossed),
+        }
+    }
+
+    /// The word of a field of [`FieldSet::WORDS`]; `None` when it has none, and for every other field.
+    pub fn word(&self, field: Field) -> Option<&'static str> {
+        match field {
+            Field::LastSide => self.values.side().map(Side::name),
+            Field::BidVenue => self.sides.bid().map(crate::Venue::name),
+            Field::AskVenue => self.sides.ask().map(crate::Venue::name),
+            Field::Cross => self.cross().map(Cross::name),
+            _ => None,
+        }
     }
 
     /// Whether something can be shown for the field: a value, a derivable figure, a known time, or the status.
@@ -264,7 +309,7 @@ impl Quote {
             Field::TsPub => self.seq > 0,
             Field::TsRecv => self.ts_recv.is_some(),
             Field::TsEvent => self.ts_event.is_some(),
-            Field::LastSide => self.values.side().is_some(),
+            word if FieldSet::WORDS.contains(word) => self.word(word).is_some(),
             number => self.values.figure(number).is_some(),
         }
     }
@@ -307,6 +352,30 @@ mod tests {
         assert_eq!(values.figure(Field::ChangePct24h), None, "no division by zero");
         values.set_number(Field::Ask, None);
         assert_eq!(values.figure(Field::Mid), None);
+    }
+
+    #[test]
+    fn only_a_composite_has_venues_and_can_be_crossed() {
+        let [kraken, okx] = ["KRAKEN", "OKX"].map(crate::Venue::intern);
+        let mut quote = Quote::default();
+        let mut words = |bid: &str, ask: Option<&str>, sides: Sides| {
+            quote.values.set_number(Field::Bid, decimal(bid));
+            quote.values.set_number(Field::Ask, ask.and_then(decimal));
+            quote.sides = sides;
+            [Field::BidVenue, Field::AskVenue, Field::Cross].map(|field| quote.word(field))
+        };
+        let sides = Sides::of(kraken, okx);
+        assert_eq!(words("1", Some("2"), sides), [Some("KRAKEN"), Some("OKX"), None]);
+        assert_eq!(words("2.0", Some("2"), sides), [Some("KRAKEN"), Some("OKX"), Some("locked")]);
+        assert_eq!(words("2.1", Some("2"), sides)[2], Some("crossed"));
+        assert_eq!(words("2.1", None, Sides::of(kraken, None)), [Some("KRAKEN"), None, None]);
+        assert_eq!(words("2.1", Some("2"), Sides::default()), [None; 3], "a venue's own book");
+        quote.changed_at.set(Field::Ask, 7);
+        assert_eq!(quote.changed_since(6), FieldSet::EMPTY.with(Field::Ask));
+        quote.sides = sides;
+        let told = [Field::Ask, Field::AskVenue, Field::Cross].into_iter().collect();
+        assert_eq!(quote.changed_since(6), told);
+        assert!(quote.changed_since(7).is_empty());
     }
 
     #[test]

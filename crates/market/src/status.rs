@@ -96,11 +96,15 @@ pub enum Reason {
     Fault = 13,
     /// The recording has come to its end.
     EndOfRecording = 14,
+    /// A price moved further than this feed may without being asked again: held back until it is confirmed.
+    Jump = 15,
+    /// A composite of which no venue is live.
+    NoLiveVenue = 16,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 17] = [
         Reason::None,
         Reason::NotConnected,
         Reason::NotHeard,
@@ -116,6 +120,8 @@ impl Reason {
         Reason::Stopped,
         Reason::Fault,
         Reason::EndOfRecording,
+        Reason::Jump,
+        Reason::NoLiveVenue,
     ];
 
     /// The name on the wire; empty for [`Reason::None`].
@@ -136,6 +142,8 @@ impl Reason {
             Reason::Stopped => "stopped",
             Reason::Fault => "fault",
             Reason::EndOfRecording => "end_of_recording",
+            Reason::Jump => "jump",
+            Reason::NoLiveVenue => "no_live_venue",
         }
     }
 

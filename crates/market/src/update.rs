@@ -106,6 +106,29 @@ impl Update {
         self.values.set_side(side);
     }
 
+    /// Takes back what was told of these fields.
+    pub fn untell(&mut self, fields: FieldSet) {
+        self.told = self.told.minus(fields);
+        for field in fields.intersection(FieldSet::NUMBERS).iter() {
+            self.values.set_number(field, None);
+        }
+        if fields.contains(Field::LastSide) {
+            self.values.set_side(None);
+        }
+    }
+
+    /// Tells what another update told, of the fields that this one does not speak of.
+    pub fn fill_from(&mut self, other: &Update) {
+        let more = other.told.minus(self.told);
+        self.told = self.told.union(more);
+        for field in more.intersection(FieldSet::NUMBERS).iter() {
+            self.values.set_number(field, other.values.number(field));
+        }
+        if more.contains(Field::LastSide) {
+            self.values.set_side(other.values.side());
+        }
+    }
+
     /// Which fields the venue spoke of.
     pub const fn told(&self) -> FieldSet {
         self.told
@@ -129,6 +152,21 @@ mod tests {
         assert_eq!(update.values().bid(), None);
         assert!(update.values().ask().is_some() && update.values().ask_size().is_none());
         assert_eq!(update.told().len(), 4, "absence is told too");
+    }
+
+    #[test]
+    fn what_is_taken_back_was_never_told_and_can_be_filled_from_another() {
+        let mut update = Update::new(Source::Direct, Micros(1));
+        update.tell_trade(Some(Decimal::ONE), Some(Decimal::TWO), Some(Side::Buy));
+        let whole = update;
+        update.untell(FieldSet::EMPTY.with(Field::Last).with(Field::LastSide));
+        assert_eq!(update.told(), FieldSet::EMPTY.with(Field::LastSize));
+        assert_eq!((update.values().last(), update.values().side()), (None, None));
+        update.tell(Field::LastSize, None);
+        update.fill_from(&whole);
+        assert_eq!(update.told().len(), 3);
+        assert_eq!(update.values().side(), Some(Side::Buy));
+        assert_eq!(update.values().last_size(), None, "what it says itself stands");
     }
 
     #[test]

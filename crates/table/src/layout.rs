@@ -188,6 +188,7 @@ pub(crate) fn fill(quote: &mut Quote, words: &impl Words) {
     quote.ts_event = has_event.then_some(ts_event);
     quote.ts_recv = has_recv.then_some(ts_recv);
     quote.ts_pub = micros(words.get(TS_PUB));
+    quote.sides = meta.sides();
 
     let ever = meta.ever();
     let (numbers, side) = quote.values.store(meta.present());

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `table.rs` | [`Table`]: what readers ask |
 //! | `writer.rs` | [`Writer`]: what feeds do |
+//! | `composite.rs` | [`Composites`]: the best bid and offer over several symbols |
 //! | `merge.rs` | the rules of merging an update into a quote, pure |
 //! | `layout.rs` | where everything of a quote lies in a slot's words |
 //! | `meta.rs`, `origins.rs` | presence and states in a word; where each group came from |
@@ -73,6 +74,7 @@ pub mod ordering;
 pub mod sequence;
 pub mod slot;
 
+mod composite;
 mod feeds;
 mod groups;
 mod layout;
@@ -85,6 +87,7 @@ mod table;
 mod watcher;
 mod writer;
 
+pub use composite::{Composites, Member};
 pub use feeds::{FeedId, FeedInfo, FeedMode, FeedState};
 pub use origins::Origin;
 pub use table::{Config, Full, SymbolId, Table, TooManyWriters};

@@ -21,10 +21,15 @@
 //! **Status.** Told fields turn `connecting`, `unknown` and `stale` into `live`. What a gap has made `suspect` becomes
 //! live by a snapshot only, also when it went through `stale` or `halted` in between. `halted`, `closed` and `delisted` end
 //! by an explicit status only, and silence or a lost connection do not cover them.
+//!
+//! **Doubt.** While a price is held back outside the table ([`plan_doubt`]) a live quote is `suspect`, whatever else is told of
+//! it. The doubt ends when whoever holds the price says so, or with the connection.
+//!
+//! **Composites** are told as a whole, by [`plan_composite`]. Another venue is another bid or ask, at the same price too.
 
 use std::hint::select_unpredictable;
 
-use market::{Decimal, Field, FieldSet, Group, Micros, Reason, Source, Status, Update};
+use market::{Decimal, Field, FieldSet, Group, Micros, Reason, Sides, Source, Status, Update};
 
 use crate::groups::{Each, each_number};
 use crate::layout::{
@@ -250,17 +255,22 @@ fn next_status(
     };
     match status {
         Status::Suspect => origins.set_unsynced(true),
-        Status::Live if origins.unsynced() => {
-            return unresolved(now, why);
+        Status::Live if origins.unsynced() || origins.doubted() => {
+            return unresolved(now, why, *origins);
         }
         _ => {}
     }
     (status, reason)
 }
 
-/// What stands in place of `live` while a gap has not been made good.
-fn unresolved(now: Status, why: Reason) -> (Status, Reason) {
-    (Status::Suspect, if now == Status::Suspect { why } else { Reason::Gap })
+/// What stands in place of `live` while a gap has not been made good, or a price is held back.
+fn unresolved(now: Status, why: Reason, origins: Origins) -> (Status, Reason) {
+    let reason = match (now, origins.unsynced()) {
+        (_, false) => Reason::Jump,
+        (Status::Suspect, true) if why != Reason::Jump => why,
+        (_, true) => Reason::Gap,
+    };
+    (Status::Suspect, reason)
 }
 
 /// Writes a visible change into a lane: the head, and every group in which something changed.
@@ -347,12 +357,12 @@ pub(crate) fn note(plan: &Plan, update: &Update, heard: u64, mut set: impl FnMut
 /// What setting a status from outside the venue's own messages does.
 pub(crate) fn plan_status(old: &impl Words, notes: &impl Notes, status: Status, reason: Reason) -> Plan {
     let was = Meta(old.get(META));
-    let mut meta = was;
     let mut origins = Origins(notes.note(ORIGINS));
     // A new connection starts its venue sequences where it likes.
     let interrupted = matches!(status, Status::Stale | Status::Connecting | Status::Suspect);
     if interrupted {
         origins.clear_venue_seqs();
+        origins.set_doubted(false);
     }
     match status {
         Status::Suspect => origins.set_unsynced(true),
@@ -362,9 +372,17 @@ pub(crate) fn plan_status(old: &impl Words, notes: &impl Notes, status: Status, 
     let kept = interrupted && matches!(was.status(), Status::Halted | Status::Closed | Status::Delisted);
     let (status, reason) = match status {
         _ if kept => (was.status(), was.reason()),
-        Status::Live if origins.unsynced() => unresolved(was.status(), was.reason()),
+        Status::Live if origins.unsynced() || origins.doubted() => {
+            unresolved(was.status(), was.reason(), origins)
+        }
         _ => (status, reason),
     };
+    status_plan(was, origins, status, reason)
+}
+
+/// A plan that touches nothing but the status and the origins.
+fn status_plan(was: Meta, origins: Origins, status: Status, reason: Reason) -> Plan {
+    let mut meta = was;
     let new_since = status != was.status();
     let mut changed = FieldSet::EMPTY;
     if new_since || reason != was.reason() {
@@ -373,6 +391,41 @@ pub(crate) fn plan_status(old: &impl Words, notes: &impl Notes, status: Status, 
         meta.add_ever(changed);
     }
     Plan { changed, groups: 0, meta, origins, new_since }
+}
+
+/// What it does that a price is held back, or is not any more.
+pub(crate) fn plan_doubt(old: &impl Words, notes: &impl Notes, doubted: bool) -> Plan {
+    let was = Meta(old.get(META));
+    let mut origins = Origins(notes.note(ORIGINS));
+    origins.set_doubted(doubted);
+    let (status, reason) = match was.status() {
+        Status::Live if doubted => (Status::Suspect, Reason::Jump),
+        Status::Suspect if !doubted && !origins.unsynced() => (Status::Live, Reason::Confirmed),
+        Status::Suspect => unresolved(was.status(), was.reason(), origins),
+        other => (other, was.reason()),
+    };
+    status_plan(was, origins, status, reason)
+}
+
+/// What `update` does to a composite whose sides are those: as [`plan`], but a side is another one also when only its venue
+/// is.
+pub(crate) fn plan_composite(
+    old: &impl Words,
+    notes: &impl Notes,
+    update: &Update,
+    sides: Sides,
+) -> Option<Plan> {
+    let mut plan = plan(old, notes, update)?;
+    let before = plan.meta.sides();
+    if before != sides {
+        let moved = [(Field::Bid, before.bid() != sides.bid()), (Field::Ask, before.ask() != sides.ask())];
+        let moved: FieldSet = moved.into_iter().filter(|(_, moved)| *moved).map(|(field, _)| field).collect();
+        plan.changed = plan.changed.union(moved);
+        plan.meta.set_sides(sides);
+        plan.meta.set_times(update.ts_event.is_some(), true);
+        plan.meta.add_ever(plan.changed);
+    }
+    Some(plan)
 }
 
 /// Writes a status set from outside. The values and their times stay those of the last update.

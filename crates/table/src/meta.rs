@@ -1,6 +1,6 @@
 //! Presence and states of a quote in one word.
 
-use market::{Field, FieldSet, Reason, Side, Status};
+use market::{Field, FieldSet, Reason, Side, Sides, Status};
 
 /// Presence and states in one word, so that one load tells a reader which others to take.
 ///
@@ -11,6 +11,7 @@ use market::{Field, FieldSet, Reason, Side, Status};
 /// | 16 to 31 | which stored fields ever changed, by discriminant |
 /// | 32 to 35 | status |
 /// | 36 to 40 | reason |
+/// | 41 to 61 | [`Sides`]: that it is a composite, and whose its bid and its ask are |
 /// | 62, 63 | the quote has `ts_event`, `ts_recv` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Meta(pub(crate) u64);
@@ -20,11 +21,13 @@ const SELL: u32 = 15;
 const EVER: u32 = 16;
 const STATUS: u32 = 32;
 const REASON: u32 = 36;
+const SIDES: u32 = 41;
 const HAS_EVENT: u32 = 62;
 const HAS_RECV: u32 = 63;
 
 const _: () = {
     assert!(Field::STORED == 16 && Field::NUMBERS == 14);
+    assert!(SIDES + Sides::BITS == HAS_EVENT);
     assert!(Field::LastSide as u32 == 14 && Field::Status as u32 == 15);
     assert!(Status::ALL.len() <= STATUSES.len() && Reason::ALL.len() <= REASONS.len());
 };
@@ -114,6 +117,16 @@ impl Meta {
         self.put_bits(REASON, 5, reason as u64);
     }
 
+    /// Whose the two sides are.
+    #[inline]
+    pub(crate) fn sides(self) -> Sides {
+        Sides::from_bits((self.0 >> SIDES) as u32)
+    }
+
+    pub(crate) fn set_sides(&mut self, sides: Sides) {
+        self.put_bits(SIDES, Sides::BITS, u64::from(sides.bits()));
+    }
+
     #[inline]
     pub(crate) fn set_times(&mut self, has_event: bool, has_recv: bool) {
         self.put_bits(HAS_EVENT, 2, u64::from(has_event) | u64::from(has_recv) << 1);
@@ -139,6 +152,10 @@ mod tests {
                 assert_eq!((meta.status(), meta.reason()), (status, reason));
             }
         }
+        let venue = market::Venue::intern("KRAKEN");
+        let sides = Sides::of(venue, None);
+        meta.set_sides(sides);
+        assert_eq!((meta.status(), meta.times()), (Status::ALL[7], (false, false)));
         meta.set_times(true, true);
         meta.set_present(FieldSet::STORED.without(Field::Status));
         meta.set_side(Side::Sell);
@@ -150,5 +167,6 @@ mod tests {
         assert_eq!((meta.status(), meta.reason(), meta.side()), (Status::Live, Reason::None, Side::Sell));
         assert_eq!(meta.present(), FieldSet::STORED.without(Field::Status));
         assert_eq!(meta.times(), (true, true));
+        assert_eq!(meta.sides(), sides);
     }
 }

@@ -15,10 +15,12 @@ const _: () = {
 /// |---|---|
 /// | 0 to 19 | [`OriginBits`] of each group |
 /// | 20 | a gap has not been made good by a snapshot yet |
+/// | 21 | a price is held back: it is not known yet whether it is true |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Origins(pub(crate) u64);
 
 const UNSYNCED: u64 = 1 << 20;
+const DOUBTED: u64 = 1 << 21;
 
 impl Origins {
     /// Whether a gap has not been made good yet.
@@ -30,6 +32,17 @@ impl Origins {
     #[inline]
     pub(crate) fn set_unsynced(&mut self, on: bool) {
         self.0 = self.0 & !UNSYNCED | if on { UNSYNCED } else { 0 };
+    }
+
+    /// Whether a price is held back.
+    #[inline]
+    pub(crate) fn doubted(self) -> bool {
+        self.0 & DOUBTED != 0
+    }
+
+    #[inline]
+    pub(crate) fn set_doubted(&mut self, on: bool) {
+        self.0 = self.0 & !DOUBTED | if on { DOUBTED } else { 0 };
     }
 
     /// What is known of a group's origin.

@@ -4,12 +4,13 @@ use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use market::{FieldSet, Micros, Reason, Status, Update};
+use market::{FieldSet, Micros, Reason, Sides, Status, Update};
 
 use crate::feeds::FeedId;
-use crate::layout::{HEARD, glance};
-use crate::merge;
+use crate::layout::{HEARD, NOTES, WORDS, glance};
+use crate::merge::{self, Plan};
 use crate::sequence::Place;
+use crate::slot::{Guard, View};
 use crate::sync::Ordering;
 use crate::{SymbolId, Table};
 
@@ -113,9 +114,18 @@ impl Writer {
     /// change, or `None` when it was so already. `Stale`, `Connecting` and `Suspect` do not cover `Halted`, `Closed` and
     /// `Delisted`, but even then the venue sequences are forgotten, because the next connection may begin anywhere.
     pub fn set_status(&mut self, id: SymbolId, status: Status, reason: Reason, now: Micros) -> Option<u64> {
+        self.plan_status(id, now, |old, guard| merge::plan_status(old, guard, status, reason))
+    }
+
+    fn plan_status(
+        &mut self,
+        id: SymbolId,
+        now: Micros,
+        plan: impl FnOnce(&View<'_, WORDS>, &Guard<'_, WORDS, NOTES>) -> Plan,
+    ) -> Option<u64> {
         let mut guard = self.table.entry(id).slot.lock();
         let old = guard.view();
-        let plan = merge::plan_status(&old, &guard, status, reason);
+        let plan = plan(&old, &guard);
         if plan.changed.is_empty() {
             merge::note_status(&plan, |at, word| guard.set_note(at, word));
             return None;
@@ -131,6 +141,44 @@ impl Writer {
         self.table.watchers.mark(id);
         drop(ticket);
         Some(seq)
+    }
+
+    /// Says that a price of this symbol is held back outside the table, or is not any more: as long as it is, a quote that
+    /// would be live is `suspect`, whatever else is told of it. Returns the number of the change, or `None` when nothing
+    /// visible is different.
+    pub fn doubt(&mut self, id: SymbolId, doubted: bool, now: Micros) -> Option<u64> {
+        self.plan_status(id, now, |old, guard| merge::plan_doubt(old, guard, doubted))
+    }
+
+    /// Tells a composite as a whole: every field of the top and the trade, and whose its sides are. See
+    /// [`crate::Composites`], which is alone in calling this.
+    pub(crate) fn compose(
+        &mut self,
+        id: SymbolId,
+        update: &Update,
+        sides: Sides,
+        ts_pub: Micros,
+    ) -> Option<FieldSet> {
+        let mut guard = self.table.entry(id).slot.lock();
+        let old = guard.view();
+        let plan = merge::plan_composite(&old, &guard, update, sides)?;
+        let heard = guard.note(HEARD);
+        if plan.changed.is_empty() {
+            merge::note(&plan, update, heard, |at, word| guard.set_note(at, word));
+            return None;
+        }
+        // As in `apply_with`, in the same order.
+        let ticket = self.table.sequencer.take(self.place.as_mut()?);
+        let seq = ticket.seq();
+        let mut rewrite = guard.rewrite();
+        merge::write(&plan, &old, update, seq, ts_pub, |at, word| rewrite.set(at, word));
+        rewrite.publish();
+        self.table.changed[id.index()].store(seq, Ordering::Release);
+        merge::note(&plan, update, heard, |at, word| guard.set_note(at, word));
+        drop(guard);
+        self.table.watchers.mark(id);
+        drop(ticket);
+        Some(plan.changed)
     }
 
     /// Sets the status of a feed. Returns the number of the change, or `None` when it was so already.

@@ -243,16 +243,16 @@ pub(crate) fn whole(out: &mut Vec<u8>, style: Style, quote: &Quote, wanted: Fiel
     status_members(out, style, quote.status, quote.status_since, quote.reason);
 }
 
-/// The numbers and the side, in the order of [`Field::ALL`].
+/// The numbers and the words, in the order of [`Field::ALL`]. Venues have names as symbols have.
 fn figures(out: &mut Vec<u8>, style: Style, quote: &Quote, shown: FieldSet, absent: Absent) {
     let quoted = style.numbers == Numbers::String;
     for field in shown.minus(FieldSet::TIMES).without(Field::Status).iter() {
         let key = opening(field);
-        if field == Field::LastSide {
-            match quote.values.side() {
-                Some(side) => {
+        if FieldSet::WORDS.contains(field) {
+            match quote.word(field) {
+                Some(word) => {
                     out.extend_from_slice(key);
-                    out.extend_from_slice(side.name().as_bytes());
+                    out.extend_from_slice(word.as_bytes());
                     out.push(b'"');
                 }
                 None => null(out, key, absent),
@@ -335,6 +335,9 @@ const fn opening(field: Field) -> &'static [u8] {
         Field::TsEvent => b",\"ts_event\":\"",
         Field::TsRecv => b",\"ts_recv\":\"",
         Field::TsPub => b",\"ts_pub\":\"",
+        Field::BidVenue => b",\"bid_venue\":\"",
+        Field::AskVenue => b",\"ask_venue\":\"",
+        Field::Cross => b",\"cross\":\"",
     }
 }
 
@@ -429,6 +432,27 @@ mod tests {
         let mut out = Vec::new();
         snapshot(&mut out, Style::default(), &Symbol::parse("X:A-B").unwrap(), &sample(), wanted);
         assert!(out.ends_with(b"\"status\":\"live\",\"since\":7,\"reason\":\"confirmed\"}\n\n"));
+    }
+
+    #[test]
+    fn a_composite_tells_its_venues_and_how_they_stand() {
+        let mut quote = sample();
+        quote.sides = market::Sides::of(market::Venue::intern("KRAKEN"), market::Venue::intern("OKX"));
+        quote.changed_at.set(Field::Bid, 42);
+        let changed = quote.changed_since(41);
+        assert_eq!(
+            encoded(changed, FieldSet::DEFAULT.minus(FieldSet::TIMES), 1, &quote),
+            "data: {\"type\":\"quote\",\"symbol\":\"X:A-B\",\"seq\":42,\"bid\":\"1.50\",\"bid_venue\":\"KRAKEN\",\"cross\":null}\n\n"
+        );
+        quote.values.set_number(Field::Ask, quote.values.number(Field::Bid));
+        let venues = FieldSet::COMPOSITE;
+        assert!(moves(changed, venues) && !moves(FieldSet::EMPTY.with(Field::Bid), venues));
+        let mut out = Vec::new();
+        snapshot(&mut out, UNNAMED, &Symbol::parse("A-B").unwrap(), &quote, venues);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "data: {\"type\":\"snapshot\",\"symbol\":\"A-B\",\"seq\":42,\"bid_venue\":\"KRAKEN\",\"ask_venue\":\"OKX\",\"cross\":\"locked\",\"status\":\"live\",\"since\":7,\"reason\":\"confirmed\"}\n\n"
+        );
     }
 
     #[test]

@@ -209,6 +209,8 @@ pub struct QuoteEvent {
     pub figures: Figures,
     /// What it says of the taker's side.
     pub side: Option<Side>,
+    /// What it says of a composite's venues.
+    pub words: Words,
     /// The status, if the event tells one.
     pub status: Option<StatusNow>,
     /// Venue's clock.
@@ -217,6 +219,39 @@ pub struct QuoteEvent {
     pub ts_recv: Option<Micros>,
     /// Publication.
     pub ts_pub: Option<Micros>,
+}
+
+/// The words that only composites have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    /// Whose the best bid is.
+    pub bid_venue: Option<String>,
+    /// Whose the best ask is.
+    pub ask_venue: Option<String>,
+    /// Whether the two are `locked` or `crossed`.
+    pub cross: Option<String>,
+}
+
+impl Words {
+    /// The word of that field, if it has one.
+    pub fn get(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::BidVenue => self.bid_venue.as_deref(),
+            Field::AskVenue => self.ask_venue.as_deref(),
+            Field::Cross => self.cross.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn set(&mut self, field: Field, word: Option<&str>) {
+        let place = match field {
+            Field::BidVenue => &mut self.bid_venue,
+            Field::AskVenue => &mut self.ask_venue,
+            Field::Cross => &mut self.cross,
+            _ => return,
+        };
+        *place = word.map(str::to_owned);
+    }
 }
 
 /// Numbers by field, derived ones among them.
@@ -246,6 +281,7 @@ struct Members<'a> {
     told: FieldSet,
     figures: Figures,
     side: Option<Side>,
+    words: Words,
     status: Option<Status>,
     since: Option<&'a RawValue>,
     server_time: Option<&'a RawValue>,
@@ -280,6 +316,7 @@ impl Members<'_> {
             told: self.told,
             figures: self.figures,
             side: self.side,
+            words: self.words,
             status,
             ts_event: moment(ts_event, times)?,
             ts_recv: moment(ts_recv, times)?,
@@ -367,6 +404,9 @@ fn read_field<'de, A: MapAccess<'de>>(
             let side = map.next_value::<Option<Text<'de>>>()?;
             read.side =
                 side.and_then(|text| [Side::Buy, Side::Sell].into_iter().find(|s| s.name() == text.0));
+        }
+        word if FieldSet::COMPOSITE.contains(word) => {
+            read.words.set(word, map.next_value::<Option<Text<'de>>>()?.as_ref().map(|text| &*text.0));
         }
         Field::TsEvent | Field::TsRecv | Field::TsPub => {
             read.times[field as usize - Field::TsEvent as usize] = Some(map.next_value()?);

@@ -7,7 +7,7 @@ use std::fmt;
 
 use market::{Field, FieldSet, Micros, Quote, Side, Symbol};
 
-use crate::event::{Event, Figures, QuoteEvent, StatusNow, Subject};
+use crate::event::{Event, Figures, QuoteEvent, StatusNow, Subject, Words};
 
 /// What is believed of one symbol.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Belief {
     pub figures: Figures,
     /// The taker's side of the last trade.
     pub side: Option<Side>,
+    /// The venues of a composite, and how they stand.
+    pub words: Words,
     /// Whether it can be believed.
     pub status: StatusNow,
     /// Venue's clock of the last event with quotes.
@@ -165,6 +167,7 @@ impl View {
                         != StatusNow { status: quote.status, since: quote.status_since, reason: quote.reason }
                 }
                 Field::LastSide => belief.side != quote.values.side(),
+                word if FieldSet::COMPOSITE.contains(*word) => belief.words.get(*word) != quote.word(*word),
                 number => belief.figures.get(*number).map(digits) != quote.values.figure(*number).map(digits),
             })
             .collect()
@@ -179,6 +182,7 @@ impl Belief {
             match field {
                 Field::LastSide => self.side = quote.side,
                 Field::Status => self.status = quote.status.unwrap_or_default(),
+                word if FieldSet::COMPOSITE.contains(word) => self.words.set(word, quote.words.get(word)),
                 number => self.figures.set(number, quote.figures.get(number)),
             }
         }

@@ -105,7 +105,7 @@ proptest! {
                 Field::TsEvent => moment(style.times, quote.ts_event),
                 Field::TsRecv => moment(style.times, quote.ts_recv),
                 Field::TsPub => moment(style.times, quote.has(Field::TsPub).then_some(quote.ts_pub)),
-                Field::LastSide => quote.values.side().map_or_else(String::new, |side| side.name().to_owned()),
+                word if FieldSet::WORDS.contains(word) => quote.word(word).unwrap_or_default().to_owned(),
                 number => quote.values.figure(number).map_or_else(String::new, |n| n.to_string()),
             };
             prop_assert_eq!(cell(2, field.name()), expected);

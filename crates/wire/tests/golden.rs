@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use market::{Field, FieldSet, Micros, Price, Quote, Reason, Side, Status, Symbol};
+use market::{Field, FieldSet, Micros, Price, Quote, Reason, Side, Sides, Status, Symbol, Venue};
 use wire::encode::{self, Effective, FeedState, Hello};
 use wire::{
     Event, EventId, EventName, Format, Mode, Numbers, Parser, Pattern, Rate, ResetReason, Settings, Style,
@@ -134,6 +134,39 @@ fn deltas() -> Vec<u8> {
     let changed = trade.with(Field::Ask).with(Field::AskSize);
     encode::id_line(&mut out, SSE, id(8_164));
     encode::quote(&mut out, SSE, &btc(), &traded, changed, FieldSet::DEFAULT, 4);
+    out
+}
+
+fn composite() -> Vec<u8> {
+    let mut out = Vec::new();
+    let btc = Symbol::parse("BTC-USD").unwrap();
+    let [coinbase, kraken] = ["COINBASE", "KRAKEN"].map(Venue::intern);
+    let mut top = quote(
+        8_241,
+        &[
+            (Field::Bid, "61701.00"),
+            (Field::BidSize, "0.20000000"),
+            (Field::Ask, "61701.9"),
+            (Field::AskSize, "1.5000"),
+        ],
+    );
+    (top.status, top.reason, top.status_since) = (Status::Live, Reason::Confirmed, Micros(NOW - 60_000_000));
+    top.sides = Sides::of(coinbase, kraken);
+    let wanted = FieldSet::DEFAULT.minus(FieldSet::TIMES);
+    encode::id_line(&mut out, SSE, id(8_241));
+    encode::snapshot(&mut out, SSE, &btc, &top, wanted);
+
+    top.seq = 8_250;
+    top.values.set_number(Field::Bid, Some(Price::parse("61702.5").unwrap().decimal()));
+    top.values.set_number(Field::BidSize, Some(Price::parse("0.4000").unwrap().decimal()));
+    top.sides = Sides::of(kraken, coinbase);
+    top.values.set_number(Field::Ask, Some(Price::parse("61702.00").unwrap().decimal()));
+    top.values.set_number(Field::AskSize, Some(Price::parse("0.11000000").unwrap().decimal()));
+    for field in [Field::Bid, Field::BidSize, Field::Ask, Field::AskSize] {
+        top.changed_at.set(field, top.seq);
+    }
+    encode::id_line(&mut out, SSE, id(8_250));
+    encode::quote(&mut out, SSE, &btc, &top, top.changed_since(8_249), wanted, 2);
     out
 }
 
@@ -342,6 +375,7 @@ fn quote_lines(format: Format) -> Vec<u8> {
 fn encoded() -> BTreeMap<&'static str, Vec<u8>> {
     BTreeMap::from([
         ("start.sse", start()),
+        ("composite.sse", composite()),
         ("deltas.sse", deltas()),
         ("status.sse", statuses()),
         ("heartbeat.sse", heartbeat()),

@@ -285,6 +285,8 @@ pub(super) fn figures(nullable: bool) -> Vec<(&'static str, Value)> {
         .map(|field| {
             let kind = match field {
                 Field::LastSide => json!({"type": "string", "enum": ["buy", "sell"]}),
+                Field::BidVenue | Field::AskVenue => json!({"type": "string"}),
+                Field::Cross => json!({"type": "string", "enum": ["locked", "crossed"]}),
                 Field::TsEvent | Field::TsRecv | Field::TsPub => schema("Time"),
                 _ => schema("Number"),
             };
@@ -318,6 +320,11 @@ const fn meaning(field: Field) -> &'static str {
         Field::FundingRate => "Funding rate of a derivative as a ratio: 0.0001 is one basis point.",
         Field::Mid => "Half the sum of bid and ask.",
         Field::Spread => "Ask less bid; negative while a venue's book is crossed.",
+        Field::BidVenue => "The venue of the best bid. Composites only.",
+        Field::AskVenue => "The venue of the best ask. Composites only.",
+        Field::Cross => {
+            "Whether the best bid is the best ask, or above it; absent while there is room between them. Composites only."
+        }
         Field::Status => "Whether the quote can be believed.",
         Field::TsEvent => "The venue's clock at the last change, where the venue tells it.",
         Field::TsRecv => "Our socket's clock when it arrived.",

@@ -50,10 +50,8 @@ pub(crate) fn quote_values(
             Field::TsEvent => quote.ts_event,
             Field::TsRecv => quote.ts_recv,
             Field::TsPub => quote.has(Field::TsPub).then_some(quote.ts_pub),
-            Field::LastSide => {
-                if let Some(side) = quote.values.side() {
-                    out.extend_from_slice(side.name().as_bytes());
-                }
+            word if FieldSet::WORDS.contains(word) => {
+                out.extend_from_slice(quote.word(word).unwrap_or_default().as_bytes());
                 continue;
             }
             number => {

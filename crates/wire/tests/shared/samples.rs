@@ -1,6 +1,6 @@
 //! Any event that the encoder can be asked for, with hostile text wherever text can stand.
 
-use market::{Decimal, Field, FieldSet, Micros, Price, Quote, Reason, Side, Status, Symbol};
+use market::{Decimal, Field, FieldSet, Micros, Price, Quote, Reason, Side, Sides, Status, Symbol, Venue};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -148,14 +148,24 @@ pub(crate) fn any_fields() -> impl Strategy<Value = FieldSet> {
 }
 
 fn any_status() -> impl Strategy<Value = (Status, Reason)> {
-    (any::<u8>(), any::<u8>()).prop_map(|(s, r)| (Status::from_u8(s % 8), Reason::from_u8(r % 15)))
+    (any::<u8>(), any::<u8>())
+        .prop_map(|(s, r)| (Status::from_u8(s % 8), Reason::from_u8(r % Reason::ALL.len() as u8)))
+}
+
+/// Mostly those of one venue.
+fn any_sides() -> impl Strategy<Value = Sides> {
+    let venue = option::of(prop::sample::select(vec!["KRAKEN", "OKX", "BINANCE_US"]));
+    option::of((venue.clone(), venue)).prop_map(|sides| {
+        let intern = |name: Option<&str>| name.and_then(Venue::intern);
+        sides.map_or(Sides::default(), |(bid, ask)| Sides::of(intern(bid), intern(ask)))
+    })
 }
 
 pub(crate) fn any_quote() -> impl Strategy<Value = Box<Quote>> {
     let times = (any::<i64>(), option::of(any::<i64>()), option::of(any::<i64>()), any::<i64>());
     let numbers = vec(option::of(number()), Field::NUMBERS);
-    (any::<u64>(), numbers, option::of(any::<bool>()), any_status(), times).prop_map(
-        |(seq, numbers, side, (status, reason), (since, ts_event, ts_recv, ts_pub))| {
+    (any::<u64>(), numbers, option::of(any::<bool>()), any_status(), times, any_sides()).prop_map(
+        |(seq, numbers, side, (status, reason), (since, ts_event, ts_recv, ts_pub), sides)| {
             let mut quote = Quote {
                 seq,
                 changes: seq,
@@ -165,6 +175,7 @@ pub(crate) fn any_quote() -> impl Strategy<Value = Box<Quote>> {
                 ts_event: ts_event.map(Micros),
                 ts_recv: ts_recv.map(Micros),
                 ts_pub: Micros(ts_pub),
+                sides,
                 ..Quote::default()
             };
             for (field, value) in Field::NUMBER_FIELDS.into_iter().zip(numbers) {
