@@ -60,7 +60,8 @@ impl FeedMetrics {
             updates: counter(
                 "updates_total",
                 "Updates that the decoder made of messages, by what became of them. The sum over all outcomes is the \
-                 number of updates: changed and unchanged ones were applied, older and refused ones were dropped.",
+                 number of updates: changed and unchanged ones were applied, older, rejected (not believed) and \
+                 refused ones were dropped.",
                 &["feed", "outcome"],
             )?,
             ignored: counter(
@@ -121,6 +122,7 @@ impl FeedMetrics {
             changed: outcome("changed"),
             unchanged: outcome("unchanged"),
             older: outcome("older"),
+            rejected: outcome("rejected"),
             refused: outcome("refused"),
             ignored: Ignored::ALL.map(|why| self.ignored.with_label_values(&[feed, why.name()])),
             garbage: self.garbage.with_label_values(&[feed]),
@@ -151,6 +153,7 @@ pub struct OneFeed {
     changed: IntCounter,
     unchanged: IntCounter,
     older: IntCounter,
+    rejected: IntCounter,
     refused: IntCounter,
     ignored: [IntCounter; Ignored::ALL.len()],
     garbage: IntCounter,
@@ -179,6 +182,7 @@ impl OneFeed {
         add(&self.changed, before.changed, after.changed);
         add(&self.unchanged, before.unchanged, after.unchanged);
         add(&self.older, before.older, after.older);
+        add(&self.rejected, before.rejected, after.rejected);
         add(&self.refused, before.refused, after.refused);
         add(&self.garbage, before.garbage, after.garbage);
         add(&self.refused_subscriptions, before.refused_subscriptions, after.refused_subscriptions);
@@ -277,6 +281,7 @@ pub(crate) struct Counted {
     changed: u64,
     unchanged: u64,
     older: u64,
+    rejected: u64,
     refused: u64,
     garbage: u64,
     refused_subscriptions: u64,
@@ -290,6 +295,7 @@ impl Counted {
             changed: stats.changed,
             unchanged: stats.unchanged,
             older: stats.older,
+            rejected: stats.rejected,
             refused: stats.refused,
             garbage: stats.garbage,
             refused_subscriptions: stats.refused_subscriptions,

@@ -19,7 +19,7 @@ use standing::Standings;
 /// What came in and what became of it. For every moment between two frames
 ///
 /// * `messages = sum of by_kind + garbage + reconnects + give_ups`,
-/// * `updates = changed + unchanged + older + refused`.
+/// * `updates = changed + unchanged + older + rejected + refused`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Frames given to the decoder.
@@ -40,6 +40,8 @@ pub struct Stats {
     pub unchanged: u64,
     /// Updates dropped as older than what is there.
     pub older: u64,
+    /// Updates not believed: dropped, or held back and let go later.
+    pub rejected: u64,
     /// Updates dropped because there is no room for their symbol.
     pub refused: u64,
     /// Symbols there is no room for.
@@ -163,6 +165,10 @@ impl Intake {
             Outcome::Unchanged => self.stats.unchanged += 1,
             Outcome::Older => {
                 self.stats.older += 1;
+                return Some(outcome);
+            }
+            Outcome::Rejected => {
+                self.stats.rejected += 1;
                 return Some(outcome);
             }
         }

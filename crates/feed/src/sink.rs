@@ -15,6 +15,8 @@ pub enum Outcome {
     Unchanged,
     /// Dropped: older than what is there.
     Older,
+    /// Dropped: not to be believed, or held back until it is confirmed.
+    Rejected,
 }
 
 /// Where updates go. It never blocks, and a feed cannot see what is behind it.

@@ -4,8 +4,10 @@
 //! happens in `serve`, which owns the flags.
 
 mod checked;
+mod quotes;
 mod raw;
 mod record;
+mod secrets;
 
 pub(crate) use checked::{Config, FeedConfig, FeedKind, ReplayConfig, VenueConfig};
 pub(crate) use record::{Compression, RecordConfig, Size};

@@ -22,6 +22,7 @@ use crate::demo;
 use crate::failure::Failure;
 use crate::replay::selection;
 use crate::sink::TableSink;
+use crate::sink::screen::Moves;
 
 /// One preset: a kind of feed in one of its variants. The names are those of the recordings' folders.
 pub(crate) struct Preset {
@@ -137,6 +138,16 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Which moves of its prices are held back.
+    pub(crate) fn moves(&self) -> Option<Moves> {
+        match self {
+            Source::Configured(feed) => feed.moves.clone(),
+            Source::Demo(_) => None,
+        }
+    }
+}
+
 impl VenueConfig {
     /// What the supervisor needs to know of this feed.
     pub(crate) fn settings(&self, name: &str) -> FeedSettings {
@@ -192,15 +203,15 @@ pub(crate) fn start(
             let playing = Playing { speed: Speed::default(), looped: true, window: Window::default() };
             play(name, demo.preset, tracks, playing, sink()?, clock, metrics, stop)
         }
-        Source::Configured(FeedConfig { name, kind: FeedKind::Replay(replay) }) => {
+        Source::Configured(FeedConfig { name, kind: FeedKind::Replay(replay), .. }) => {
             let ReplayConfig { files, rest, preset, playing } = replay;
             let tracks = selection::configured(preset, &files, rest.as_deref().map(Path::new))?;
             play(name, preset, tracks, playing, sink()?, clock, metrics, stop)
         }
-        Source::Configured(FeedConfig { name, kind: FeedKind::Sim(sim) }) => {
+        Source::Configured(FeedConfig { name, kind: FeedKind::Sim(sim), .. }) => {
             synthesize(&name, &sim, sink()?, clock, metrics, stop)
         }
-        Source::Configured(FeedConfig { name, kind: FeedKind::Venue(config) }) => {
+        Source::Configured(FeedConfig { name, kind: FeedKind::Venue(config), .. }) => {
             let mut running = Vec::new();
             for (number, session) in live_sessions(config.preset, &config.overrides).into_iter().enumerate() {
                 let (mut settings, clock) = (config.settings(&name), Arc::clone(clock));

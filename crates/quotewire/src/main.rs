@@ -1,6 +1,7 @@
 //! Quotewire, a real-time market quote push gateway: the binary that wires feeds, table and edge together.
 
 mod cli;
+mod composite;
 mod config;
 mod demo;
 mod docs;

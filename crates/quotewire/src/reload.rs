@@ -141,7 +141,7 @@ fn tell(difference: &Difference) {
 
 /// Every setting of a configuration. Feeds are shown by name only, because their addresses may hold secrets.
 fn settings(config: &Config) -> Vec<Setting> {
-    let Config { listen, admin_listen, edge, writers, symbols_max, record, feeds } = config;
+    let Config { listen, admin_listen, edge, writers, symbols_max, record, composite, feeds } = config;
     let edge::Config {
         cors,
         heartbeat,
@@ -179,6 +179,9 @@ fn settings(config: &Config) -> Vec<Setting> {
         ("server.cors_credentials", cors.credentials().to_string(), true),
         ("admin.listen", admin_listen.to_string(), false),
         ("limits.symbols", symbols_max.to_string(), false),
+        ("composite.enabled", composite.enabled.to_string(), false),
+        ("composite.exclude", format!("{:?}", composite.exclude), false),
+        ("composite.join", format!("{:?}", composite.join), false),
         ("limits.connections", connections.to_string(), false),
         ("limits.streams", streams.to_string(), true),
         ("limits.symbols_per_stream", symbols_per_stream.to_string(), true),
@@ -198,7 +201,7 @@ fn settings(config: &Config) -> Vec<Setting> {
     .collect();
     settings.extend(feeds.iter().map(|feed| Setting {
         key: format!("feeds.{}", feed.name),
-        value: format!("{:?}", feed.kind),
+        value: format!("{:?} {:?}", feed.kind, feed.moves),
         live: false,
     }));
     settings

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
+use crate::composite::Composing;
 use crate::config::{self, Config, FeedConfig, FeedKind};
 use crate::failure::Failure;
 use crate::feeds::{self, Source};
@@ -23,6 +24,7 @@ use crate::ingest_metrics::IngestMetrics;
 use crate::record;
 use crate::record_metrics::RecordMetrics;
 use crate::reload::{Hangups, Reload};
+use crate::sink::rejects::RejectMetrics;
 use crate::sink::{PublishTime, TableSink};
 use crate::table_metrics::TableMetrics;
 
@@ -61,7 +63,8 @@ pub(crate) fn configured(args: &cli::Serve) -> Result<Config, Failure> {
 fn settings(args: &cli::Serve) -> Result<(Config, Vec<Source>), Failure> {
     let config = configured(args)?;
     let sources = if args.sim {
-        vec![Source::Configured(FeedConfig { name: "sim".to_owned(), kind: FeedKind::Sim(Box::default()) })]
+        let kind = FeedKind::Sim(Box::default());
+        vec![Source::Configured(FeedConfig { name: "sim".to_owned(), kind, moves: None })]
     } else if args.config.is_none() {
         crate::demo::RECORDINGS.into_iter().map(Source::Demo).collect()
     } else {
@@ -79,6 +82,7 @@ pub(crate) fn registry_for_docs() -> Result<Registry, Failure> {
     let metrics = feeds::Metrics::new(&registry).map_err(series)?;
     metrics.show_every_series();
     let _ = IngestMetrics::register(&registry).map_err(series)?.of_feed("example");
+    let _ = RejectMetrics::register(&registry).map_err(series)?.of_feed("example");
     let info = FeedInfo {
         name: "example".to_owned(),
         venue: "EXAMPLE".to_owned(),
@@ -128,6 +132,8 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
     reload.register(&registry).map_err(series)?;
     let metrics = feeds::Metrics::new(&registry).map_err(series)?;
     let ingest = IngestMetrics::register(&registry).map_err(series)?;
+    let rejects = RejectMetrics::register(&registry).map_err(series)?;
+    let composing = Composing::new(&table, config.composite);
 
     let recording = record::begin(&config.record, &sources, &clock)?;
     RecordMetrics::register(recording.as_ref().map(Recording::watch), &registry).map_err(series)?;
@@ -145,12 +151,13 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
     }
     for source in sources {
         let info = source.info();
-        let name = info.name.clone();
+        let (name, moves) = (info.name.clone(), source.moves());
         let feed = table.add_feed(info).map_err(|error| Failure::usage(error.to_string()))?;
         let mut sink = || {
             let time = PublishTime::Clock(Arc::clone(&clock));
-            TableSink::new(&table, feed, time, Some(edge.notifier()), Some(ingest.of_feed(&name)))
-                .map_err(|error| Failure::usage(error.to_string()))
+            let sink = TableSink::new(&table, feed, time, Some(edge.notifier()), Some(ingest.of_feed(&name)))
+                .map_err(|error| Failure::usage(error.to_string()))?;
+            Ok(sink.composing(&composing).screened(moves.clone(), rejects.of_feed(&name), &clock))
         };
         tasks.spawn(feeds::start(source, &mut sink, &clock, &metrics, recording.as_ref(), &stop_feeds)?);
     }

@@ -205,8 +205,11 @@ fn joining_twice_is_joining_once() {
     assert_eq!((scene.composites.len(), scene.table.len()), (1, 2));
 }
 
+/// Price, size and venue of a side.
+type Shown = (Option<Decimal>, Option<Decimal>, String);
+
 /// What a composite must show, worked out from its members' quotes in another way.
-fn expected(table: &Table, members: &[SymbolId]) -> Option<[(Option<Decimal>, Option<Decimal>, String); 2]> {
+fn expected(table: &Table, members: &[SymbolId]) -> Option<[Shown; 2]> {
     let live = || {
         let quotes = members.iter().map(|&id| (table.symbol(id).clone(), table.read(id)));
         quotes.filter(|(_, quote)| quote.status == Status::Live)

@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-use feed::{Overrides, Secret};
+use feed::Overrides;
 use feed_replay::{Moment, Playing, Speed, Window};
 use toml::Spanned;
 
 use super::record::RecordConfig;
-use super::{Fault, raw, record};
+use super::{Fault, quotes, raw, record, secrets};
+use crate::composite::CompositeConfig;
 use crate::feeds::{PRESETS, kinds, preset, preset_names, variant};
+use crate::sink::screen::Moves;
 
 /// What the file says, checked.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) symbols_max: usize,
     /// Where real venues are written down.
     pub(crate) record: RecordConfig,
+    pub(crate) composite: CompositeConfig,
     pub(crate) feeds: Vec<FeedConfig>,
 }
 
@@ -33,6 +36,8 @@ pub(crate) struct FeedConfig {
     /// Unique; in logs, metrics and `/v1/feeds`.
     pub(crate) name: String,
     pub(crate) kind: FeedKind,
+    /// When a move of a price is held back; never if absent.
+    pub(crate) moves: Option<Moves>,
 }
 
 /// What kind of feed, with what it needs.
@@ -77,6 +82,7 @@ impl Default for Config {
             writers: 0,
             symbols_max: SYMBOLS_DEFAULT,
             record: RecordConfig::default(),
+            composite: CompositeConfig::default(),
             feeds: Vec::new(),
         }
     }
@@ -156,6 +162,7 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
         writers: count(raw.server.writers, writers, 0..WRITERS_MAX)?,
         symbols_max: count(raw.limits.symbols, symbols_max, 1..SYMBOLS_MAX)?,
         record: record::check(raw.record)?,
+        composite: quotes::composite(raw.composite)?,
         feeds,
     })
 }
@@ -224,6 +231,7 @@ fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
         Some(name) => checked_name(name)?,
         None => kind.to_owned(),
     };
+    let moves = quotes::moves(raw.max_move.clone(), raw.confirmations.clone(), raw.hold_max.clone())?;
     let kind = match kind {
         "sim" => {
             foreign(&venue_keys[1..])?;
@@ -247,7 +255,7 @@ fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
             venue(raw, &kind_span)?
         }
     };
-    Ok(FeedConfig { name, kind })
+    Ok(FeedConfig { name, kind, moves })
 }
 
 fn checked_name(name: &Spanned<String>) -> Result<String, Fault> {
@@ -302,38 +310,10 @@ fn venue(raw: raw::Feed, kind_span: &Range<usize>) -> Result<FeedKind, Fault> {
         ws_url: endpoint(raw.ws_url)?,
         rest_url: url(raw.rest_url, "https", "http")?,
         account: raw.account.map(Spanned::into_inner),
-        key: secret("key", raw.key_env, raw.key_file)?,
-        secret: secret("secret", raw.secret_env, raw.secret_file)?,
+        key: secrets::secret("key", raw.key_env, raw.key_file)?,
+        secret: secrets::secret("secret", raw.secret_env, raw.secret_file)?,
     };
     Ok(FeedKind::Venue(VenueConfig { preset, overrides, symbols, stale_after }))
-}
-
-/// A credential from the environment or from a file, never from the configuration itself: that is shown and copied.
-fn secret(
-    name: &str,
-    env: Option<Spanned<String>>,
-    file: Option<Spanned<String>>,
-) -> Result<Option<Secret>, Fault> {
-    let (span, text) = match (env, file) {
-        (None, None) => return Ok(None),
-        (Some(_), Some(file)) => {
-            return Err(Fault::at(&file.span(), format!("give {name}_env or {name}_file, not both")));
-        }
-        (Some(env), None) => {
-            let text = std::env::var(env.get_ref())
-                .map_err(|_| Fault::at(&env.span(), format!("the environment has no {:?}", env.get_ref())))?;
-            (env.span(), text)
-        }
-        (None, Some(file)) => {
-            let text = std::fs::read_to_string(file.get_ref())
-                .map_err(|error| Fault::at(&file.span(), format!("{}: {error}", file.get_ref())))?;
-            (file.span(), text)
-        }
-    };
-    match text.trim() {
-        "" => Err(Fault::at(&span, "there is nothing in it")),
-        text => Ok(Some(Secret::new(text))),
-    }
 }
 
 /// Where a feed connects to: a WebSocket, a streamed HTTP answer, or datagrams.
@@ -474,7 +454,11 @@ fn address(text: Option<Spanned<String>>, default: SocketAddr) -> Result<SocketA
     }
 }
 
-fn count(number: Option<Spanned<usize>>, default: usize, range: Range<usize>) -> Result<usize, Fault> {
+pub(super) fn count(
+    number: Option<Spanned<usize>>,
+    default: usize,
+    range: Range<usize>,
+) -> Result<usize, Fault> {
     match number {
         None => Ok(default),
         Some(n) if *n.get_ref() >= range.start && *n.get_ref() <= range.end => Ok(*n.get_ref()),

@@ -1,5 +1,7 @@
 //! The file as it is written: text and numbers with their places, nothing checked yet.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -10,6 +12,7 @@ pub(super) struct File {
     pub(super) admin: Admin,
     pub(super) limits: Limits,
     pub(super) record: Record,
+    pub(super) composite: Composite,
     pub(super) feeds: Vec<Feed>,
 }
 
@@ -58,6 +61,14 @@ pub(super) struct Record {
     pub(super) compression: Option<Spanned<String>>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Composite {
+    pub(super) enabled: Option<bool>,
+    pub(super) exclude: Option<Spanned<Vec<String>>>,
+    pub(super) join: BTreeMap<String, Spanned<String>>,
+}
+
 /// One feed of any kind: which keys a kind takes is checked later, where the place of each is still known.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +80,10 @@ pub(super) struct Feed {
     pub(super) ws_url: Option<Spanned<String>>,
     pub(super) rest_url: Option<Spanned<String>>,
     pub(super) stale_after: Option<Spanned<String>>,
+    /// Of every kind: what is held back as a bad tick.
+    pub(super) max_move: Option<Spanned<String>>,
+    pub(super) confirmations: Option<Spanned<usize>>,
+    pub(super) hold_max: Option<Spanned<String>>,
     /// Which variant of the kind (binance: spot, us, usdm, coinm).
     pub(super) market: Option<Spanned<String>>,
     /// The same, where it is a protocol (kraken: v2, v1).

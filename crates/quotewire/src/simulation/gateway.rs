@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use wire::event::StatusNow;
 
 use super::World;
+use crate::composite::{Composing, CompositeConfig};
 use crate::sink::{PublishTime, TableSink};
 
 /// Where clients dial.
@@ -89,6 +90,7 @@ impl Life {
         let (stop_edge, stop_feeds) = (CancellationToken::new(), CancellationToken::new());
         let truth = Arc::new(Mutex::new(Truth::default()));
         let network: Arc<dyn Network> = Arc::new(world.wires.clone());
+        let composing = Composing::new(&table, CompositeConfig::default());
         let feeds = world.venues.iter().enumerate().map(|(place, venue)| {
             let session = Kraken::new(Settings {
                 venue: venue.name.to_owned(),
@@ -105,6 +107,7 @@ impl Life {
             let feed = table.add_feed(info).unwrap();
             let time = PublishTime::Clock(Arc::clone(&clock));
             let sink = TableSink::new(&table, feed, time, Some(edge.notifier()), None).unwrap();
+            let sink = sink.composing(&composing);
             let watched = Watched {
                 inner: sink,
                 symbols: BTreeMap::new(),
@@ -311,6 +314,7 @@ impl Sink for Watched {
                 Outcome::Changed => "changed",
                 Outcome::Unchanged => "unchanged",
                 Outcome::Older => "older",
+                Outcome::Rejected => "rejected",
             };
             *lock(&self.truth).updates.entry(name).or_default() += 1;
         }
