@@ -31,6 +31,19 @@ const ROWS: &[(&str, &str, Make)] = &[
     ("kraken_v2", "kraken/fixtures/kraken_v2", feed_kraken::session),
     ("kraken", "kraken/fixtures/kraken", feed_kraken::session_v1),
     ("okx", "okx/fixtures", feed_okx::session),
+    ("bitflyer", "bitflyer/fixtures", feed_bitflyer::session),
+    ("bithumb", "bithumb/fixtures", feed_bithumb::session),
+    ("upbit", "upbit/fixtures", feed_upbit::session),
+    ("gateio", "gateio/fixtures", feed_gateio::session),
+    ("kucoin", "kucoin/fixtures", feed_kucoin::session),
+    ("hyperliquid", "hyperliquid/fixtures", feed_hyperliquid::session),
+    ("bitfinex", "bitfinex/fixtures", feed_bitfinex::session),
+    ("huobi", "huobi/fixtures", feed_huobi::session),
+    ("gemini_v2", "gemini/fixtures", feed_gemini::session_v2),
+    ("gemini", "gemini/fixtures", feed_gemini::session),
+    ("kraken_futures", "kraken_futures/fixtures", feed_kraken_futures::session),
+    ("deribit", "deribit/fixtures", feed_deribit::session),
+    ("bitstamp", "bitstamp/fixtures", feed_bitstamp::session),
 ];
 
 /// One line of a recording.

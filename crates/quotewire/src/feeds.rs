@@ -59,6 +59,27 @@ pub(crate) const PRESETS: &[Preset] = &[
     row("oanda", "oanda", "trade", feed_oanda::session),
     row("oanda_practice", "oanda", "practice", feed_oanda::practice),
     row("kraken_futures", "kraken_futures", "", feed_kraken_futures::session),
+    row("gemini", "gemini", "v1", feed_gemini::session),
+    row("gemini_v2", "gemini", "v2", feed_gemini::session_v2),
+    row("huobi", "huobi", "", feed_huobi::session),
+    row("bitfinex", "bitfinex", "", feed_bitfinex::session),
+    row("hyperliquid", "hyperliquid", "", feed_hyperliquid::session),
+    row("coinbase_advanced", "coinbase_advanced", "", feed_coinbase_advanced::session),
+    row("kucoin", "kucoin", "spot", feed_kucoin::session),
+    row("kucoin_futures", "kucoin", "futures", feed_kucoin::futures),
+    row("gateio", "gateio", "spot", feed_gateio::session),
+    row("gateio_usdtm", "gateio", "usdtm", feed_gateio::usdtm),
+    row("upbit", "upbit", "", feed_upbit::session),
+    row("bithumb", "bithumb", "", feed_bithumb::session),
+    row("bitflyer", "bitflyer", "", feed_bitflyer::session),
+    row("alpaca", "alpaca", "iex", feed_alpaca::session),
+    row("alpaca_sip", "alpaca", "sip", feed_alpaca::sip),
+    row("alpaca_delayed_sip", "alpaca", "delayed_sip", feed_alpaca::delayed_sip),
+    row("massive", "massive", "live", feed_massive::session),
+    row("massive_delayed", "massive", "delayed", feed_massive::delayed),
+    row("finnhub", "finnhub", "stocks", feed_finnhub::session),
+    row("finnhub_crypto", "finnhub", "crypto", feed_finnhub::crypto),
+    row("finnhub_forex", "finnhub", "forex", feed_finnhub::forex),
     // New presets stand above this line.
 ];
 
@@ -199,7 +220,7 @@ pub(crate) fn start(
             let bytes = bytes::Bytes::from_static(demo.capture);
             let name = demo.name.to_owned();
             let parts = vec![feed_replay::Source::Bytes(name.clone(), bytes)];
-            let tracks = vec![Track { parts, answers }];
+            let tracks = vec![Track { parts, beside: None, answers }];
             let playing = Playing { speed: Speed::default(), looped: true, window: Window::default() };
             play(name, demo.preset, tracks, playing, sink()?, clock, metrics, stop)
         }

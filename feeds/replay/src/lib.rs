@@ -112,7 +112,7 @@ impl Replay {
         speed: Speed,
         looped: bool,
     ) -> Result<Replay, Error> {
-        let track = Track { parts: vec![source], answers: answers.to_vec() };
+        let track = Track { parts: vec![source], beside: None, answers: answers.to_vec() };
         let playing = Playing { speed, looped, window: Window::default() };
         Replay::of_tracks(vec![track], session, symbols, playing)
     }

@@ -47,6 +47,8 @@ impl Source {
 pub struct Track {
     /// The files.
     pub parts: Vec<Source>,
+    /// HTTP answers that were recorded in a file of their own (snapshots of books), played at the times at which they came.
+    pub beside: Option<Source>,
     /// The catalogue.
     pub answers: Vec<RestAnswer>,
 }
@@ -83,9 +85,11 @@ pub fn catalogue_within(parts: &[Source]) -> Result<Vec<RestAnswer>, CaptureErro
     Ok(answers)
 }
 
-/// Reads one track.
+/// Reads one track, or what stands beside it.
 #[derive(Debug)]
 struct TrackReader {
+    /// Which track.
+    track: usize,
     parts: Vec<Source>,
     next: usize,
     reader: Option<CaptureReader>,
@@ -134,8 +138,9 @@ impl TrackReader {
 /// within a track the order is the file's: the same files always give the same order.
 #[derive(Debug)]
 pub struct Merge {
-    tracks: Vec<TrackReader>,
-    /// The next record of each track that has one.
+    /// First what stands beside the tracks, because an answer of the same time as a frame came before it; then the tracks.
+    readers: Vec<TrackReader>,
+    /// The next record of each reader that has one.
     due: BinaryHeap<Reverse<(i64, usize)>>,
     /// Whose record was given out last, and has to be read past.
     taken: Option<usize>,
@@ -159,28 +164,23 @@ impl Merge {
     /// # Errors
     /// When the first record of one cannot be read.
     pub fn open(tracks: &[Track]) -> Result<Merge, CaptureError> {
-        let readers = tracks.iter().map(|track| TrackReader {
-            parts: track.parts.clone(),
-            next: 0,
-            reader: None,
-            clock_ns: 0,
-        });
-        let mut merge = Merge {
-            tracks: readers.collect(),
-            due: BinaryHeap::with_capacity(tracks.len()),
-            taken: None,
-            cut: Vec::new(),
-        };
-        for track in 0..tracks.len() {
-            merge.advance(track)?;
+        let reader = |track, parts| TrackReader { track, parts, next: 0, reader: None, clock_ns: 0 };
+        let beside = tracks.iter().enumerate();
+        let beside = beside.filter_map(|(at, track)| Some(reader(at, vec![track.beside.clone()?])));
+        let played = tracks.iter().enumerate().map(|(at, track)| reader(at, track.parts.clone()));
+        let readers: Vec<TrackReader> = beside.chain(played).collect();
+        let mut merge =
+            Merge { due: BinaryHeap::with_capacity(readers.len()), readers, taken: None, cut: Vec::new() };
+        for reader in 0..merge.readers.len() {
+            merge.advance(reader)?;
         }
         Ok(merge)
     }
 
-    fn advance(&mut self, track: usize) -> Result<(), CaptureError> {
-        let reader = &mut self.tracks[track];
+    fn advance(&mut self, place: usize) -> Result<(), CaptureError> {
+        let reader = &mut self.readers[place];
         if reader.advance(&mut self.cut)? {
-            self.due.push(Reverse((reader.clock_ns, track)));
+            self.due.push(Reverse((reader.clock_ns, place)));
         }
         Ok(())
     }
@@ -194,13 +194,14 @@ impl Merge {
         reason = "a record borrows the reader, which `Iterator` cannot say"
     )]
     pub fn next(&mut self) -> Result<Option<Due<'_>>, CaptureError> {
-        if let Some(track) = self.taken.take() {
-            self.advance(track)?;
+        if let Some(place) = self.taken.take() {
+            self.advance(place)?;
         }
-        let Some(Reverse((at_ns, track))) = self.due.pop() else { return Ok(None) };
-        self.taken = Some(track);
-        let record = self.tracks[track].reader.as_ref().and_then(CaptureReader::current);
-        Ok(record.map(|record| Due { track, at_ns, record }))
+        let Some(Reverse((at_ns, place))) = self.due.pop() else { return Ok(None) };
+        self.taken = Some(place);
+        let TrackReader { track, reader, .. } = &self.readers[place];
+        let record = reader.as_ref().and_then(CaptureReader::current);
+        Ok(record.map(|record| Due { track: *track, at_ns, record }))
     }
 
     /// Where files that were never closed broke off, so far.

@@ -55,6 +55,12 @@ impl Decoder for Words {
         }
         Ok("words")
     }
+
+    fn rest(&mut self, _: &str, body: &str, ts_recv: Micros, batch: &mut Batch) {
+        if body.contains('=') {
+            let _ = self.decode(Frame::Text(body), ts_recv, batch);
+        }
+    }
 }
 
 fn number(text: &str) -> Option<market::Decimal> {
@@ -374,7 +380,7 @@ async fn what_cannot_be_played_says_so() {
 fn track(name: &str, parts: &[&str]) -> Track {
     let part =
         |(at, text): (usize, &&str)| Source::Bytes(format!("{name}.{at}"), Bytes::from((*text).to_owned()));
-    Track { parts: parts.iter().enumerate().map(part).collect(), answers: catalogue() }
+    Track { parts: parts.iter().enumerate().map(part).collect(), beside: None, answers: catalogue() }
 }
 
 /// Plays tracks as a computation, and returns what was told, in words.
@@ -407,6 +413,20 @@ async fn several_recordings_are_one_in_the_order_of_their_times() {
     let (_, words) = told(vec![two, one], Window::default()).await;
     assert_eq!(words[words.len() - 2], "A 7");
     assert!(words.join(", ").contains("B 2, B 5, A 3, A 4, B 6, B 6.5, A 7"), "{words:?}");
+}
+
+/// Some venues' books stand in HTTP answers of the session, recorded in a file of their own.
+#[tokio::test]
+async fn answers_beside_a_recording_come_at_their_times_and_before_a_frame_of_the_same_time() {
+    let beside = "0\tG\t-\tB=0.5\n3000\tG\t-\tA=2.5\n4000\tG\t-\tA=3.5\n9000\tG\t-\tA=9\n";
+    let beside = Source::Bytes("beside".to_owned(), Bytes::from(beside));
+    let one = track("one", &["1000\t<\tA=1\n3000\t<\tA=3\n5000\t<\tA=5\n"]);
+    let (_, words) = told(vec![Track { beside: Some(beside), ..one }], Window::default()).await;
+    assert!(words.join(", ").contains("A 2.5, A 3, A 3.5, A 5, A 9"), "{words:?}");
+    assert!(
+        words.join(", ").find("B 0.5") < words.join(", ").find("A 1"),
+        "without a time it comes first: {words:?}"
+    );
 }
 
 #[tokio::test]
@@ -515,7 +535,8 @@ async fn a_file_that_was_never_closed_may_end_in_the_middle_and_no_other() {
             Source::File(path.clone()),
             Source::Bytes("next".to_owned(), Bytes::from_static(b"9000\t@\twss://a\n9001\t<\tA=2\n")),
         ];
-        let (result, words) = told(vec![Track { parts, answers: catalogue() }], Window::default()).await;
+        let (result, words) =
+            told(vec![Track { parts, beside: None, answers: catalogue() }], Window::default()).await;
         if good {
             assert_eq!(result.unwrap().updates, 2);
             assert!(words.contains(&"stale disconnected 1".to_owned()), "{words:?}");

@@ -152,10 +152,11 @@ impl Group {
         let beside = beside.or_else(|| paths.first().and_then(|path| rest_beside(path)));
         let parts: Vec<Source> = paths.into_iter().map(Source::File).collect();
         let mut answers: Vec<RestAnswer> = catalogue_within(&parts).map_err(Failure::capture)?;
-        if let Some(file) = beside {
-            answers.extend(read_rest(&file).map_err(Failure::capture)?);
+        if let Some(file) = &beside {
+            answers.extend(read_rest(file).map_err(Failure::capture)?);
         }
-        Ok(Chosen { preset: self.preset, track: Track { parts, answers } })
+        let beside = beside.map(Source::File);
+        Ok(Chosen { preset: self.preset, track: Track { parts, beside, answers } })
     }
 }
 
