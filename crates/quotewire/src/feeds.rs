@@ -80,6 +80,9 @@ pub(crate) const PRESETS: &[Preset] = &[
     row("finnhub", "finnhub", "stocks", feed_finnhub::session),
     row("finnhub_crypto", "finnhub", "crypto", feed_finnhub::crypto),
     row("finnhub_forex", "finnhub", "forex", feed_finnhub::forex),
+    row("bybit", "bybit", "spot", feed_bybit::session),
+    row("bybit_linear", "bybit", "linear", feed_bybit::linear),
+    row("bybit_inverse", "bybit", "inverse", feed_bybit::inverse),
     // New presets stand above this line.
 ];
 
