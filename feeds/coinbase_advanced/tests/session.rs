@@ -3,9 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
 
-use feed::RestAnswer;
+use feed::{Decoder, Instruments, RestAnswer};
+use feed_coinbase_advanced::CoinbaseAdvancedDecoder;
 use market::{Field, Reason, Status};
 use serde_json::{Value, json};
+use testkit::loss::{Step, check_every_loss};
 use testkit::proof::{Fixtures, Running, overrides};
 use testkit::script::{Fault, Recorded, Script, Start};
 use testkit::venue::Venue;
@@ -110,6 +112,21 @@ async fn a_refused_product_is_unknown_and_the_other_goes_on() {
     running.sink.wait_status(ETH, Status::Unknown, Reason::Refused).await;
     wait_end(&running).await;
     running.stop().await;
+}
+
+/// Every loss shows by a number, also that of a message before the numbers have shown what they count.
+#[test]
+fn each_lost_message_is_noticed_or_harmless() {
+    let make = || -> (Box<dyn Decoder>, Instruments) {
+        (Box::new(CoinbaseAdvancedDecoder::new()), Instruments::new("COINBASE_ADVANCED", 10))
+    };
+    let session: Vec<Step> = frames().into_iter().map(Step::from).collect();
+    let losses = check_every_loss(&make, &session, 100, &[]);
+    assert_eq!(
+        (losses.tried, losses.harmless, losses.noticed),
+        (49, 2, 47),
+        "the first and the last are harmless"
+    );
 }
 
 /// Whichever message between the book and the last numbers is lost: the book is told suspect, and a new connection makes it

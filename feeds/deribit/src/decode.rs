@@ -318,8 +318,10 @@ impl DeribitDecoder {
         let Some(id) = resolve(&data.instrument_name, batch) else { return Ok(()) };
         let slot = self.slot(id);
         let another = slot.channel.as_deref().is_some_and(|of| of != channel);
+        // A doubt that a book raised ends by a book, whatever a ticker says.
+        let in_doubt = slot.channel.is_some() && !slot.rebuilt.is_synchronised();
         // A better channel tells the top, another book of the instrument is rebuilt already, or prices are rounded.
-        if slot.quoted || slot.tickered || another || is_rounded(channel) {
+        if slot.quoted || (slot.tickered && !in_doubt) || another || is_rounded(channel) {
             batch.ignore(Ignored::NotAQuote);
             return Ok(());
         }

@@ -43,7 +43,8 @@
 //!
 //! If the book is what tells the top, the symbol is told `Suspect` before anything else. The book is emptied, its channel is
 //! taken back and subscribed again, and what comes before the snapshot is counted as `before_snapshot`. A fourth loss in a row
-//! asks for a new connection. Behind a ticker or `quote` the book is not looked at. A live session has no book.
+//! asks for a new connection. Behind a ticker or `quote` the book is not looked at, but for one in doubt that only a ticker
+//! stands before. A live session has no book.
 
 mod catalogue;
 pub mod decode;

@@ -205,9 +205,9 @@ impl HyperliquidDecoder {
     fn book(&mut self, data: &BookData<'_>, ts_recv: Micros, batch: &mut Batch) {
         let Some(id) = resolve(&data.coin, batch) else { return };
         let slot = self.slot(id);
-        // Whatever it tells, it shows that the coin's subscription is alive.
-        batch.heard.push(id);
         if slot.bbo {
+            // It tells nothing, and shows that the coin's subscription is alive.
+            batch.heard.push(id);
             return batch.ignore(Ignored::NotAQuote);
         }
         let mut best = [None; 2];

@@ -196,6 +196,20 @@ fn a_book_follows_its_changes_and_a_missing_one_makes_the_symbol_suspect() {
 }
 
 #[test]
+fn a_doubt_that_a_book_raised_ends_by_a_book_also_behind_a_ticker() {
+    let mut check = Check::new();
+    check.book("snapshot", (0, 1), BID, ASK).unwrap();
+    check.book("change", (7, 8), BID, "").unwrap();
+    assert_eq!(check.told(), ["suspect/gap"]);
+    let top = r#"{"instrument_name":"BTC-PERPETUAL","best_bid_price":1.0,"best_bid_amount":1.0}"#;
+    check.notify("ticker.BTC-PERPETUAL.100ms", top).unwrap();
+    check.book("snapshot", (0, 9), BID, ASK).unwrap();
+    assert!(check.batch.updates[0].1.snapshot && check.batch.updates[0].1.source == Source::Book);
+    check.book("change", (9, 10), r#"["new",37240.25,1.0]"#, "").unwrap();
+    assert_eq!(check.batch.ignored, [Ignored::NotAQuote], "from then on the ticker tells the top again");
+}
+
+#[test]
 fn a_book_that_never_fits_ends_the_connection() {
     let mut check = Check::new();
     for _ in 0..feed::book::LOSSES_MAX {
