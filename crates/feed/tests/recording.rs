@@ -293,3 +293,55 @@ fn a_folder_that_cannot_be_written_stops_the_recording_and_names_the_place() {
     assert!(error.to_string().contains(&folder.path().join("toy").display().to_string()), "{error}");
     assert!(!is_unfinished(&folder.path().join("toy")));
 }
+
+/// A disk that stands still until it is told to go on, and keeps what it is given.
+struct StuckDisk(std::sync::mpsc::Receiver<()>, Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for StuckDisk {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // An error here means that the test has let go of the other end: go on for good.
+        let _let_go = self.0.recv();
+        self.1.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_a_slow_disk_costs_is_counted_and_marked_where_it_is_missing() {
+    let (go_on, stuck) = std::sync::mpsc::sync_channel(0);
+    let written = Arc::default();
+    let disk = StuckDisk(stuck, Arc::clone(&written));
+    let recording =
+        Recording::with_writer(feed::capture::CaptureWriter::new(disk, Packing::Plain).unwrap()).unwrap();
+    let (hand, watch) = (recording.recorder(), recording.watch());
+    hand.record(START, Payload::Opened("wss://a"));
+    let big = vec![0; 1 << 20];
+    for n in 1..=200 {
+        hand.record(START + n, Payload::Binary(&big));
+    }
+    let lost = watch.look().feeds[""].1;
+    assert!(lost > 100, "{lost} of 200 MB with room for 64");
+    drop(go_on);
+    // The first one that finds room again.
+    let (mut at, mut more) = (START + 1_000, lost);
+    loop {
+        hand.record(at, Payload::Text("again"));
+        if watch.look().feeds[""].1 == more {
+            break;
+        }
+        (at, more) = (at + 1, more + 1);
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    let recorded = recording.finish().unwrap();
+    assert_eq!((recorded.records + recorded.lost) as i64, 201 + at - (START + 1_000) + 1);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.cap");
+    std::fs::write(&file, &*written.lock().unwrap()).unwrap();
+    let lines = lines(&file);
+    let opened: Vec<usize> = (0..lines.len()).filter(|&n| lines[n].contains(" @ ")).collect();
+    assert_eq!(opened.len(), 2, "opened, and gone on behind the hole");
+    let behind = at - START;
+    assert_eq!(lines[opened[1]..], [format!("{behind} @ wss://a"), format!("{behind} < again")]);
+}
