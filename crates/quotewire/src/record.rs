@@ -92,7 +92,7 @@ pub(crate) fn run(args: &cli::Record) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Records until the time is over, a signal comes, the recording fails, or a feed ends by itself.
+/// Records until the time is over, a signal comes, the recording fails, or every feed has ended by itself.
 async fn record_feeds(
     feeds: Vec<(String, VenueConfig)>,
     recording: &Recording,
@@ -127,20 +127,28 @@ async fn record_feeds(
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
-    let mut early = None;
-    tokio::select! {
-        () = over => {}
-        () = broken => {}
-        Some(end) = ends.join_next() => early = Some(end),
-        signal = crate::serve::signal() => tracing::info!(signal, "stopping"),
+    let signal = crate::serve::signal();
+    tokio::pin!(over, broken, signal);
+    let broke = |error: JoinError| Failure::failed(format!("a feed broke: {error}"));
+    loop {
+        tokio::select! {
+            () = &mut over => break,
+            () = &mut broken => break,
+            signal = &mut signal => {
+                tracing::info!(signal, "stopping");
+                break;
+            }
+            Some(end) = ends.join_next() => {
+                let (name, end) = end.map_err(broke)?;
+                feeds::ended(&name, end.clone())?;
+                // The others go on: what they say is as much worth as before.
+                if ends.is_empty() {
+                    return Err(Failure::failed(format!("feed {name} ended by itself: {end:?}")));
+                }
+            }
+        }
     }
     stop.cancel();
-    let broke = |error: JoinError| Failure::failed(format!("a feed broke: {error}"));
-    if let Some(end) = early {
-        let (name, end) = end.map_err(broke)?;
-        feeds::ended(&name, end.clone())?;
-        return Err(Failure::failed(format!("feed {name} ended by itself: {end:?}")));
-    }
     while let Some(end) = ends.join_next().await {
         let (name, end) = end.map_err(broke)?;
         feeds::ended(&name, end)?;
