@@ -4,6 +4,7 @@ use feed::{Decoder, Instruments, Overrides};
 use feed_upbit::UpbitV1;
 use market::FieldSet;
 use testkit::contract::check_decoder;
+use testkit::loss::{Step, check_every_loss};
 use testkit::proof::{Fixtures, play, symbols};
 
 const NAME: &str = "20210417";
@@ -68,4 +69,15 @@ fn digits_stay_as_the_venue_wrote_them() {
         })
         .collect();
     assert_eq!(check_decoder(&make, &texts, FieldSet::EMPTY).updates.len(), 449);
+}
+
+/// Every message tells its whole, so the loss of one makes no difference in the end unless it was the last of its kind.
+#[test]
+fn a_lost_message_is_made_good_by_the_next() {
+    let make =
+        || -> (Box<dyn Decoder>, Instruments) { (Box::new(UpbitV1::new()), Instruments::new("UPBIT", 500)) };
+    let steps: Vec<Step> = fixtures().frames(NAME).into_iter().map(Step::from).collect();
+    let losses = check_every_loss(&make, &steps, 449, &[]);
+    assert_eq!((losses.tried, losses.noticed, losses.unshown), (449, 0, 0));
+    assert!(losses.last <= 5 + 3, "{losses:?}");
 }

@@ -78,6 +78,10 @@ fn zero_levels_are_no_orders() {
         r#"{"ty":"orderbook","cd":"BTC-ITAM","tms":1,"obu":[{"ap":0.00000689,"bp":0,"as":8.70827286,"bs":0},{"ap":0.0000069,"bp":0,"as":1,"bs":0}]}"#,
     );
     assert_eq!(read.told(), "bid=- bid_size=- ask=0.00000689 ask_size=8.70827286");
+    let read = read_one(
+        r#"{"ty":"orderbook","cd":"BTC-ITAM","tms":1,"obu":[{"ap":2,"bp":1,"as":0,"bs":4},{"ap":3,"bp":0,"as":5,"bs":0}]}"#,
+    );
+    assert_eq!(read.told(), "bid=1 bid_size=4 ask=3 ask_size=5", "no size is no order either");
     let read = read_one(r#"{"ty":"orderbook","cd":"BTC-ITAM","tms":1,"obu":[]}"#);
     assert_eq!(read.told(), "bid=- bid_size=- ask=- ask_size=-");
 }
