@@ -146,7 +146,7 @@ mod tests {
             })
             .collect();
         let config = parse(&uncommented).unwrap_or_else(|fault| panic!("{fault:?} in\n{uncommented}"));
-        assert_eq!(config.feeds.len(), 7);
+        assert_eq!(config.feeds.len(), 8);
         let raw = include_str!("config/raw.rs").split_once("pub(super) struct Feed {").unwrap().1;
         let raw = raw.split_once("\n}").unwrap().0;
         for key in raw.lines().filter_map(|l| l.trim().strip_prefix("pub(super) ")?.split_once(':')) {

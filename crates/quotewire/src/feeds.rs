@@ -175,7 +175,11 @@ impl Source {
 impl VenueConfig {
     /// What the supervisor needs to know of this feed.
     pub(crate) fn settings(&self, name: &str) -> FeedSettings {
-        FeedSettings { stale_after: self.stale_after, ..FeedSettings::new(name, self.symbols.clone()) }
+        FeedSettings {
+            stale_after: self.stale_after,
+            symbol_stale_after: self.symbol_stale_after,
+            ..FeedSettings::new(name, self.symbols.clone())
+        }
     }
 }
 

@@ -61,6 +61,8 @@ pub(crate) struct VenueConfig {
     pub(crate) symbols: Vec<String>,
     /// Longest silence of a connection.
     pub(crate) stale_after: Option<Duration>,
+    /// Longest silence of one symbol.
+    pub(crate) symbol_stale_after: Option<Duration>,
 }
 
 /// Recordings of one venue to play.
@@ -200,6 +202,7 @@ fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
         ("ws_url", span(&raw.ws_url)),
         ("rest_url", span(&raw.rest_url)),
         ("stale_after", span(&raw.stale_after)),
+        ("symbol_stale_after", span(&raw.symbol_stale_after)),
         ("market", span(&raw.market)),
         ("version", span(&raw.version)),
         ("account", span(&raw.account)),
@@ -296,15 +299,6 @@ fn venue(raw: raw::Feed, kind_span: &Range<usize>) -> Result<FeedKind, Fault> {
             return Err(Fault::at(&span, "a real venue's symbols are names, not a number"));
         }
     };
-    let stale_span = raw.stale_after.as_ref().map(Spanned::span);
-    let stale_after = match stale_span {
-        None => None,
-        Some(_) => Some(duration(
-            raw.stale_after,
-            Duration::ZERO,
-            Duration::from_millis(100)..Duration::from_secs(3_600),
-        )?),
-    };
     let overrides = Overrides {
         venue: raw.venue.as_ref().map(checked_venue).transpose()?,
         ws_url: endpoint(raw.ws_url)?,
@@ -313,7 +307,19 @@ fn venue(raw: raw::Feed, kind_span: &Range<usize>) -> Result<FeedKind, Fault> {
         key: secrets::secret("key", raw.key_env, raw.key_file)?,
         secret: secrets::secret("secret", raw.secret_env, raw.secret_file)?,
     };
-    Ok(FeedKind::Venue(VenueConfig { preset, overrides, symbols, stale_after }))
+    Ok(FeedKind::Venue(VenueConfig {
+        preset,
+        overrides,
+        symbols,
+        stale_after: silence(raw.stale_after)?,
+        symbol_stale_after: silence(raw.symbol_stale_after)?,
+    }))
+}
+
+/// A limit to silence, if one is set.
+fn silence(text: Option<Spanned<String>>) -> Result<Option<Duration>, Fault> {
+    let range = Duration::from_millis(100)..Duration::from_secs(3_600);
+    text.map(|text| duration(Some(text), Duration::ZERO, range)).transpose()
 }
 
 /// Where a feed connects to: a WebSocket, a streamed HTTP answer, or datagrams.

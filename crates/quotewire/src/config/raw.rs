@@ -80,6 +80,7 @@ pub(super) struct Feed {
     pub(super) ws_url: Option<Spanned<String>>,
     pub(super) rest_url: Option<Spanned<String>>,
     pub(super) stale_after: Option<Spanned<String>>,
+    pub(super) symbol_stale_after: Option<Spanned<String>>,
     /// Of every kind: what is held back as a bad tick.
     pub(super) max_move: Option<Spanned<String>>,
     pub(super) confirmations: Option<Spanned<usize>>,
