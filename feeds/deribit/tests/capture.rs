@@ -8,7 +8,6 @@ use feed_deribit::{Deribit, DeribitDecoder};
 use market::{Field, FieldSet};
 use serde_json::Value;
 use testkit::contract::check_decoder;
-use testkit::loss::{Step, check_every_loss};
 use testkit::naive::{NaiveSink, Played};
 use testkit::proof::{Fixtures, instruments, play, symbols};
 use testkit::script::{Payload, Recorded};
@@ -84,21 +83,6 @@ fn books_alone_end_with_the_tops_of_the_rebuilt_books() {
     assert_eq!(stats.by_kind()["book"], 46);
     let unmoved = stats.ignored_for(Ignored::TopUnmoved);
     assert_eq!((stats.updates + unmoved, stats.ignored().len()), (46, 1), "told, or the top did not move");
-}
-
-/// A lost change of a book is noticed by the next one; a lost ticker is made good by the next one, which is whole.
-#[test]
-fn each_lost_message_is_noticed_or_made_good() {
-    let make = || -> (Box<dyn Decoder>, Instruments) {
-        (Box::new(DeribitDecoder::new()), Instruments::new("DERIBIT", 100))
-    };
-    let frames = fixtures().frames(DAY);
-    let all: Vec<Step> = frames.iter().cloned().map(Step::from).collect();
-    assert_eq!(check_every_loss(&make, &all, 200, &[]).tried, 136);
-    let ticker = |recorded: &&Recorded| text(recorded).contains(r#""channel":"ticker."#);
-    let books: Vec<Step> = frames.iter().filter(|r| !ticker(r)).cloned().map(Step::from).collect();
-    let losses = check_every_loss(&make, &books, 200, &[]);
-    assert!(losses.tried == 47 && losses.noticed > 25, "{losses:?}");
 }
 
 #[test]

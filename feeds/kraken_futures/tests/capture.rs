@@ -8,7 +8,6 @@ use feed_kraken_futures::{KrakenFutures, KrakenFuturesDecoder};
 use market::{Field, FieldSet};
 use serde_json::Value;
 use testkit::contract::check_decoder;
-use testkit::loss::{Step, check_every_loss};
 use testkit::naive::{NaiveSink, Played};
 use testkit::proof::{Fixtures, play, symbols};
 use testkit::script::{Payload, Recorded};
@@ -88,19 +87,6 @@ fn lite_tickers_alone_end_with_their_own_tops() {
         played.check_last(native, &symbol["merged"], "at the end");
     }
     assert!(played.tap.stats().ignored().is_empty());
-}
-
-/// A lost change of a book is noticed by the number of the next one. Trades and tickers have no such numbers, and without its
-/// snapshot a book is not shown: the ticker tells the top then.
-#[test]
-fn each_lost_message_of_a_book_is_noticed() {
-    let make = || -> (Box<dyn Decoder>, Instruments) {
-        (Box::new(KrakenFuturesDecoder::new()), Instruments::new("KRAKEN_FUTURES", 100))
-    };
-    let session: Vec<Step> = fixtures().frames(DAY).into_iter().map(Step::from).collect();
-    let unnumbered = ["trade", "trade_snapshot", "ticker_lite", "book_snapshot"];
-    let losses = check_every_loss(&make, &session, 60, &unnumbered);
-    assert!(losses.noticed > 50, "{losses:?}");
 }
 
 /// Repeatable, digits kept, and no panic on anything, over the recording and every single message.
