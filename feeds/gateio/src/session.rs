@@ -1,12 +1,13 @@
 //! Where to connect, what to say, how to stay connected.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use feed::{
     CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
 };
 
-use crate::decode::request;
+use crate::decode::{Seeds, request};
 use crate::{Gate4, catalogue};
 
 /// Symbols in one subscription text. Gate names no limit; fifty keep a text under a kilobyte.
@@ -46,12 +47,14 @@ impl Market {
 }
 
 /// A connection to Gate.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Gate {
     market: Market,
     venue: String,
     ws_url: String,
     rest_url: String,
+    /// Recorded books that came with the catalogue, for the decoders to come.
+    seeds: Mutex<Arc<Seeds>>,
 }
 
 impl Gate {
@@ -63,6 +66,7 @@ impl Gate {
             venue: or(&overrides.venue, market.venue()),
             ws_url: or(&overrides.ws_url, market.ws_url()),
             rest_url: or(&overrides.rest_url, "https://api.gateio.ws").trim_end_matches('/').to_owned(),
+            seeds: Mutex::default(),
         }
     }
 }
@@ -81,6 +85,7 @@ impl Session for Gate {
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
+        *self.seeds.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Seeds::among(answers));
         catalogue::read(answers, self.market == Market::UsdtM, instruments)
     }
 
@@ -117,6 +122,7 @@ impl Session for Gate {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(Gate4::new())
+        let seeds = Arc::clone(&self.seeds.lock().unwrap_or_else(PoisonError::into_inner));
+        Box::new(Gate4::with_seeds(seeds))
     }
 }

@@ -12,9 +12,12 @@
 
 mod chained;
 mod futures;
+mod seeds;
 mod shapes;
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use feed::book::Ladder;
 use feed::json::Number;
@@ -23,6 +26,7 @@ use market::{Field, Micros, Reason, Side, Source, Status, Update};
 use serde::Deserialize;
 
 use self::chained::{Chained, Change, Fit};
+pub use self::seeds::Seeds;
 use self::shapes::{
     Answer, BestData, BookData, ChangesData, Envelope, LevelData, MatchData, TickerData, Wrapped, millis,
     nanos, read, whole,
@@ -63,12 +67,15 @@ struct Slot {
     traded: bool,
     /// Whether the venue trades it, as last told.
     trading: Option<bool>,
+    /// Whether the recorded book was taken.
+    seeded: bool,
 }
 
 /// Reads frames of the classic WebSocket, spot and futures.
 #[derive(Debug, Default)]
 pub struct KucoinClassic {
     slots: Vec<Slot>,
+    seeds: Arc<Seeds>,
     /// The levels of the message being read.
     changes: Vec<Change>,
 }
@@ -77,6 +84,11 @@ impl KucoinClassic {
     /// A decoder for a new connection.
     pub fn new() -> KucoinClassic {
         KucoinClassic::default()
+    }
+
+    /// A decoder for a recording whose books were recorded too.
+    pub fn with_seeds(seeds: Arc<Seeds>) -> KucoinClassic {
+        KucoinClassic { seeds, ..KucoinClassic::default() }
     }
 
     fn slot(&mut self, id: InstrumentId) -> &mut Slot {
@@ -116,15 +128,11 @@ impl Decoder for KucoinClassic {
 
     /// Takes the snapshot of a book. Others of the venue's answers are passed over.
     fn rest(&mut self, url: &str, body: &str, ts_recv: Micros, batch: &mut Batch) {
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        if !path.ends_with("/orderbook/level2") && !path.ends_with("/level2/snapshot") {
-            return;
-        }
+        let Some(native) = asked(url) else { return };
         let Ok(Answer { data }) = serde_json::from_str::<Answer<'_>>(body) else {
             return batch.ignore(Ignored::BadNumber);
         };
-        let asked = query.split('&').find_map(|part| part.strip_prefix("symbol="));
-        let Some(id) = resolve(asked.or(data.symbol.as_deref()), batch) else { return };
+        let Some(id) = resolve(Some(native), batch) else { return };
         let Some(seq) = data.sequence.and_then(whole) else { return batch.ignore(Ignored::BadNumber) };
         let ts_event = millis(data.time).or_else(|| nanos(data.ts));
         if !self.levels(seq, seq, &data.asks, &data.bids, batch) {
@@ -140,6 +148,13 @@ impl Decoder for KucoinClassic {
         }
         self.changes = changes;
     }
+}
+
+/// The symbol of a question for a whole book; `None` of other questions.
+fn asked(url: &str) -> Option<&str> {
+    let (path, query) = url.split_once('?')?;
+    let is_book = path.ends_with("/orderbook/level2") || path.ends_with("/level2/snapshot");
+    query.split('&').find_map(|part| part.strip_prefix("symbol=")).filter(|_| is_book)
 }
 
 /// The data of a message.
@@ -425,9 +440,24 @@ impl KucoinClassic {
         }
         self.changes = changes;
         match fit {
+            Fit::Waits => {
+                self.seed(id, end, ts_recv, batch);
+                Ok(())
+            }
             Fit::Gap => self.lose(id, Reason::Gap, ts_recv, batch),
             Fit::Restarted => self.lose(id, Reason::Reset, ts_recv, batch),
-            Fit::Applied | Fit::Waits | Fit::Old => Ok(()),
+            Fit::Applied | Fit::Old => Ok(()),
+        }
+    }
+
+    /// Begins a book with the recorded one, as soon as the changes have reached its number: what it says is of that moment.
+    fn seed(&mut self, id: InstrumentId, end: u64, ts_recv: Micros, batch: &mut Batch) {
+        let seeds = Arc::clone(&self.seeds);
+        let slot = self.slot(id);
+        let seed = batch.instruments.get(id).and_then(|listed| seeds.of(&listed.native));
+        if let Some(seed) = seed.filter(|seed| !slot.seeded && seed.seq <= end) {
+            slot.seeded = true;
+            self.rest(&seed.answer.url, &seed.answer.body, ts_recv, batch);
         }
     }
 

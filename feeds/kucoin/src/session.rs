@@ -1,5 +1,6 @@
 //! Where to connect, what to say, how to stay connected.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use feed::json::Text;
@@ -10,6 +11,7 @@ use feed::{
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::decode::Seeds;
 use crate::{KucoinClassic, catalogue};
 
 /// What every dial asks first: the answer names the endpoint and holds a token for it.
@@ -56,12 +58,14 @@ impl Market {
 }
 
 /// A connection to KuCoin.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Kucoin {
     market: Market,
     venue: String,
     ws_url: Option<String>,
     rest_url: String,
+    /// Recorded books that came with the catalogue, for the decoders to come.
+    seeds: Mutex<Arc<Seeds>>,
 }
 
 impl Kucoin {
@@ -73,6 +77,7 @@ impl Kucoin {
             venue: overrides.venue.clone().unwrap_or_else(|| market.venue().to_owned()),
             ws_url: overrides.ws_url.clone(),
             rest_url: rest_url.trim_end_matches('/').to_owned(),
+            seeds: Mutex::default(),
         }
     }
 }
@@ -112,6 +117,7 @@ impl Session for Kucoin {
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
+        *self.seeds.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Seeds::among(answers));
         catalogue::read(answers, instruments)
     }
 
@@ -180,7 +186,8 @@ impl Session for Kucoin {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(KucoinClassic::new())
+        let seeds = Arc::clone(&self.seeds.lock().unwrap_or_else(PoisonError::into_inner));
+        Box::new(KucoinClassic::with_seeds(seeds))
     }
 }
 

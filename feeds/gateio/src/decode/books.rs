@@ -14,19 +14,22 @@ const UPDATE_DEPTH: usize = 100;
 /// Levels a side of `obu`, whose name ends in 50 or 400.
 const OBU_DEPTH: usize = 400;
 
+/// The symbol of a question for a book, and whether it is one of the futures; `None` of other questions.
+pub(super) fn asked(url: &str) -> Option<(&str, bool)> {
+    let (path, query) = url.split_once('?')?;
+    if !path.ends_with("/order_book") {
+        return None;
+    }
+    let of =
+        |part| str::strip_prefix(part, "currency_pair=").or_else(|| str::strip_prefix(part, "contract="));
+    Some((query.split('&').find_map(of)?, path.contains("/futures/")))
+}
+
 impl Gate4 {
     /// Takes the snapshot of a book. Others of the venue's answers are passed over.
     pub(super) fn fetched(&mut self, url: &str, body: &str, ts_recv: Micros, batch: &mut Batch) {
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        if !path.ends_with("/order_book") {
-            return;
-        }
-        let futures = path.contains("/futures/");
-        let of = |part: &str| {
-            part.strip_prefix("currency_pair=").or_else(|| part.strip_prefix("contract=")).map(str::to_owned)
-        };
-        let Some(native) = query.split('&').find_map(of) else { return };
-        let Some(id) = resolve(&native, futures, batch) else { return };
+        let Some((native, futures)) = asked(url) else { return };
+        let Some(id) = resolve(native, futures, batch) else { return };
         let Ok(book) = serde_json::from_str::<BookData<'_>>(body) else {
             return batch.ignore(Ignored::BadNumber);
         };
@@ -178,12 +181,25 @@ impl Gate4 {
         self.changes = changes;
         match fit {
             Fit::Applied => self.tell(id, millis(data.t), ts_recv, batch),
-            Fit::Waits => batch.ignore(Ignored::BeforeSnapshot),
+            Fit::Waits => {
+                batch.ignore(Ignored::BeforeSnapshot);
+                self.seed(id, native, data.end, ts_recv, batch);
+            }
             Fit::Old => batch.ignore(Ignored::Duplicate),
             Fit::Gap => return self.lose(id, channel, &data.s, Reason::Gap, ts_recv, batch),
             Fit::Restarted => return self.lose(id, channel, &data.s, Reason::Reset, ts_recv, batch),
         }
         Ok(())
+    }
+
+    /// Begins a book with the recorded one, as soon as the changes have reached its number: what it says is of that moment.
+    fn seed(&mut self, id: InstrumentId, native: &str, end: u64, ts_recv: Micros, batch: &mut Batch) {
+        let seeds = std::sync::Arc::clone(&self.seeds);
+        let slot = self.slot(id);
+        if let Some(seed) = seeds.of(native).filter(|seed| !slot.seeded && seed.seq <= end) {
+            slot.seeded = true;
+            self.fetched(&seed.answer.url, &seed.answer.body, ts_recv, batch);
+        }
     }
 
     /// Tells the top of the book, unless `book_ticker` does.

@@ -127,8 +127,6 @@ pub(super) struct Sides<'a> {
 /// Books that are whole: `level2Depth5`, `level2Depth50` and the HTTP interface's.
 #[derive(Deserialize)]
 pub(super) struct BookData<'a> {
-    #[serde(borrow, default)]
-    pub(super) symbol: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) asks: Vec<LevelData<'a>>,
     #[serde(borrow)]
