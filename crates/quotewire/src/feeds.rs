@@ -10,7 +10,7 @@ use feed::metrics::{FeedMetrics, Reporter};
 use feed::supervisor::{FeedEnd, FeedSettings};
 use feed::{Overrides, Session};
 use feed_binance::Market;
-use feed_replay::{Playing, Replay, Speed, Track, Window};
+use feed_replay::{Playing, Replay, Track};
 use futures_util::FutureExt;
 use market::Clock;
 use prometheus::Registry;
@@ -228,7 +228,7 @@ pub(crate) fn start(
             let name = demo.name.to_owned();
             let parts = vec![feed_replay::Source::Bytes(name.clone(), bytes)];
             let tracks = vec![Track { parts, beside: None, answers }];
-            let playing = Playing { speed: Speed::default(), looped: true, window: Window::default() };
+            let playing = Playing { looped: true, ..Playing::default() };
             play(name, demo.preset, tracks, playing, sink()?, clock, metrics, stop)
         }
         Source::Configured(FeedConfig { name, kind: FeedKind::Replay(replay), .. }) => {

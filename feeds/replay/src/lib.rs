@@ -86,6 +86,9 @@ pub struct Playing {
     pub looped: bool,
     /// Which part of it.
     pub window: Window,
+    /// When the first message of all was received that are played side by side, in feeds of their own. Those with the same one
+    /// keep their distances in time.
+    pub first_ns: Option<i64>,
 }
 
 /// Recordings of one venue that are ready to be played.
@@ -113,7 +116,7 @@ impl Replay {
         looped: bool,
     ) -> Result<Replay, Error> {
         let track = Track { parts: vec![source], beside: None, answers: answers.to_vec() };
-        let playing = Playing { speed, looped, window: Window::default() };
+        let playing = Playing { speed, looped, ..Playing::default() };
         Replay::of_tracks(vec![track], session, symbols, playing)
     }
 
@@ -224,7 +227,7 @@ impl Replay {
         loop {
             let before = total(lanes).messages;
             let start = Instant::now();
-            let mut seek = Seek::new(self.playing.window);
+            let mut seek = Seek::since(self.playing.window, self.playing.first_ns);
             self.round(&mut round, &mut seek, lanes, &mut sink, clock, report).await?;
             if let Some(why) = seek.missed() {
                 return Err(Error::OutsideWindow { name: name(), why });
@@ -289,6 +292,10 @@ impl Replay {
                 round.reported = Instant::now();
                 report(&total(lanes));
             }
+        }
+        if let (true, Some(end)) = (self.playing.looped, seek.end_ns()) {
+            // A window lasts until its end, whenever the last message came: so rounds of several feeds stay in step.
+            pace.wait(end, seek.origin_ns()).await;
         }
         for cut in merge.cut_off() {
             tracing::warn!("{cut}, because it was never closed");

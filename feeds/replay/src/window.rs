@@ -75,7 +75,12 @@ pub struct Seek {
 impl Seek {
     /// At the beginning.
     pub const fn new(window: Window) -> Seek {
-        Seek { window, first_ns: None, last_ns: 0, within: 0 }
+        Seek::since(window, None)
+    }
+
+    /// At the beginning of a recording that is part of something which began at that time.
+    pub const fn since(window: Window, first_ns: Option<i64>) -> Seek {
+        Seek { window, first_ns, last_ns: 0, within: 0 }
     }
 
     /// Where the next message is. One without a time (0) is where the one before it was.
@@ -100,6 +105,11 @@ impl Seek {
     pub fn origin_ns(&self) -> Option<i64> {
         let first = self.first_ns?;
         Some(self.window.from.map_or(first, |from| resolved(from, first).max(first)))
+    }
+
+    /// When the window ends, if it does before the recording. None before the first message.
+    pub fn end_ns(&self) -> Option<i64> {
+        Some(resolved(self.window.to?, self.first_ns?))
     }
 
     /// Why there was nothing in the window, if so.

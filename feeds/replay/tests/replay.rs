@@ -385,7 +385,7 @@ fn track(name: &str, parts: &[&str]) -> Track {
 
 /// Plays tracks as a computation, and returns what was told, in words.
 async fn told(tracks: Vec<Track>, window: Window) -> (Result<Stats, Error>, Vec<String>) {
-    let playing = Playing { speed: Speed::Max, looped: false, window };
+    let playing = Playing { speed: Speed::Max, window, ..Playing::default() };
     let replay = Replay::of_tracks(tracks, Box::new(Venue), &["*".to_owned()], playing).unwrap();
     let (result, log) = play(&replay, HOUR).await;
     let words = log.iter().filter_map(|told| match told {
@@ -506,7 +506,7 @@ async fn what_lies_before_the_window_is_taken_and_what_lies_behind_it_is_not() {
 async fn nobody_waits_for_what_lies_before_the_window() {
     let recording = "1000000000\t<\tA=1\n101000000000\t<\tA=2\n201000000000\t<\tA=3\n201100000000\t<\tA=4\n";
     let window = Window { from: Some("+200s".parse().unwrap()), to: None };
-    let playing = Playing { speed: Speed::default(), looped: false, window };
+    let playing = Playing { window, ..Playing::default() };
     let tracks = vec![track("x", &[recording])];
     let replay = Replay::of_tracks(tracks, Box::new(Venue), &["*".to_owned()], playing).unwrap();
     let (_, log) = play(&replay, HOUR).await;
@@ -554,4 +554,28 @@ fn each_answer_of_the_catalogue_is_taken_once() {
     assert_eq!(answers, [RestAnswer { url: "https://a".to_owned(), body: "A B".to_owned() }]);
     let missing = feed_replay::catalogue_within(&[Source::File("no/such.cap".into())]);
     assert!(missing.unwrap_err().to_string().starts_with("no/such.cap: "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn feeds_that_began_together_keep_their_distances_in_every_round() {
+    let second = 1_000_000_000_i64;
+    let at = |seconds: i64| (100 + seconds) * second;
+    let recording =
+        |seconds: &[i64]| seconds.iter().map(|&n| format!("{}\t<\tA={}\n", at(n), n + 1)).collect::<String>();
+    // From two to eight seconds after the first message of all, over and over.
+    let window = Window { from: Some("+2s".parse().unwrap()), to: Some("+8s".parse().unwrap()) };
+    let playing = Playing { looped: true, window, first_ns: Some(at(0)), ..Playing::default() };
+    for (seconds, expected) in [
+        (&[0, 1, 3, 9][..], [0, 0, 1_000, 6_000, 6_000, 7_000]),
+        (&[2, 7, 8], [0, 5_000, 6_000, 11_000, 12_000, 17_000]),
+    ] {
+        let tracks = vec![track("x", &[&recording(seconds)])];
+        let replay = Replay::of_tracks(tracks, Box::new(Venue), &["*".to_owned()], playing).unwrap();
+        let (_, log) = play(&replay, Duration::from_millis(17_500)).await;
+        let arrived = arrivals(&log);
+        for (arrived, expected) in arrived.iter().zip(expected) {
+            assert!((expected..=expected + 3).contains(arrived), "{seconds:?}: {arrived:?}");
+        }
+        assert!(arrived.len() >= expected.len(), "{arrived:?}");
+    }
 }

@@ -12,6 +12,7 @@ use super::record::RecordConfig;
 use super::{Fault, quotes, raw, record, secrets};
 use crate::composite::CompositeConfig;
 use crate::feeds::{PRESETS, kinds, preset, preset_names, variant};
+use crate::replay::selection::side_by_side;
 use crate::sink::screen::Moves;
 
 /// What the file says, checked.
@@ -150,12 +151,14 @@ pub(super) fn check(raw: raw::File) -> Result<Config, Fault> {
     }
     for raw_feed in raw.feeds {
         let span = raw_feed.name.as_ref().map_or_else(|| raw_feed.kind.span(), Spanned::span);
-        let checked = feed(raw_feed)?;
-        if feeds.iter().any(|other| other.name == checked.name) {
-            let what = format!("two feeds are called {:?}; give this one a name of its own", checked.name);
-            return Err(Fault::at(&span, what));
+        for checked in feed(raw_feed)? {
+            if feeds.iter().any(|other| other.name == checked.name) {
+                let what =
+                    format!("two feeds are called {:?}; give this one a name of its own", checked.name);
+                return Err(Fault::at(&span, what));
+            }
+            feeds.push(checked);
         }
-        feeds.push(checked);
     }
     Ok(Config {
         listen: address(raw.server.listen, listen)?,
@@ -183,7 +186,8 @@ fn max_stream_age(text: Option<Spanned<String>>) -> Result<Option<Duration>, Fau
     }
 }
 
-fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
+/// One entry is one feed, but for recordings of several venues, which are a feed for each.
+fn feed(raw: raw::Feed) -> Result<Vec<FeedConfig>, Fault> {
     let kind_span = raw.kind.span();
     let kind = raw.kind.get_ref().as_str();
     if !kinds().contains(&kind) {
@@ -250,7 +254,13 @@ fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
                     "a recording plays the symbols it holds; leave out \"symbols\"",
                 ));
             }
-            FeedKind::Replay(replay(raw, &kind_span)?)
+            let replays = replay(raw, &kind_span)?;
+            let several = replays.len() > 1;
+            let named = |replay: ReplayConfig| {
+                let name = if several { format!("{name}-{}", replay.preset) } else { name.clone() };
+                FeedConfig { name, kind: FeedKind::Replay(replay), moves: moves.clone() }
+            };
+            return Ok(replays.into_iter().map(named).collect());
         }
         _ => {
             foreign(&replay_keys)?;
@@ -258,7 +268,7 @@ fn feed(raw: raw::Feed) -> Result<FeedConfig, Fault> {
             venue(raw, &kind_span)?
         }
     };
-    Ok(FeedConfig { name, kind, moves })
+    Ok(vec![FeedConfig { name, kind, moves }])
 }
 
 fn checked_name(name: &Spanned<String>) -> Result<String, Fault> {
@@ -353,10 +363,10 @@ fn url(url: Option<Spanned<String>>, secure: &str, plain: &str) -> Result<Option
     Ok(Some(text.trim_end_matches('/').to_owned()))
 }
 
-fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<ReplayConfig, Fault> {
-    let files = match (raw.file, raw.files) {
-        (Some(file), None) => vec![file.into_inner()],
-        (None, Some(files)) if !files.get_ref().is_empty() => files.into_inner(),
+fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<Vec<ReplayConfig>, Fault> {
+    let (files, files_span) = match (raw.file, raw.files) {
+        (Some(file), None) => (vec![file.get_ref().clone()], file.span()),
+        (None, Some(files)) if !files.get_ref().is_empty() => (files.get_ref().clone(), files.span()),
         (_, Some(files)) => {
             return Err(Fault::at(&files.span(), "either one file, or files = [\"a.cap.gz\", \"b.cap.gz\"]"));
         }
@@ -364,12 +374,15 @@ fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<ReplayConfig, Faul
             return Err(Fault::at(kind_span, "say which recording: file = \"path.cap.gz\""));
         }
     };
-    let Some(wanted) = raw.preset else {
-        return Err(Fault::at(kind_span, "say whose messages it holds: preset = \"binance\""));
-    };
-    let Some(preset) = preset(wanted.get_ref()) else {
-        let what = format!("unknown preset; there are {}", preset_names());
-        return Err(Fault::at(&wanted.span(), what));
+    let (of_venues, first_ns) = match raw.preset {
+        Some(wanted) => match preset(wanted.get_ref()) {
+            Some(preset) => (vec![(preset, files)], None),
+            None => {
+                let what = format!("unknown preset; there are {}", preset_names());
+                return Err(Fault::at(&wanted.span(), what));
+            }
+        },
+        None => side_by_side(&files).map_err(|failure| Fault::at(&files_span, failure.to_string()))?,
     };
     let speed = match raw.speed {
         None => Speed::default(),
@@ -387,8 +400,17 @@ fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<ReplayConfig, Faul
         ));
     }
     let window = Window { from: moment(raw.from)?, to: moment(raw.to)? };
-    let playing = Playing { speed, looped, window };
-    Ok(ReplayConfig { files, rest: raw.rest.map(Spanned::into_inner), preset, playing })
+    let several = of_venues.len() > 1;
+    if several && looped && window.to.is_none() {
+        return Err(Fault::at(&files_span, "several venues start over together: say when, as to = \"+5m\""));
+    }
+    if let (true, Some(rest)) = (several, &raw.rest) {
+        return Err(Fault::at(&rest.span(), "it is the catalogue of one venue, and these are several"));
+    }
+    let playing = Playing { speed, looped, window, first_ns: first_ns.filter(|_| several) };
+    let rest = raw.rest.map(Spanned::into_inner);
+    let replay = |(preset, files)| ReplayConfig { files, rest: rest.clone(), preset, playing };
+    Ok(of_venues.into_iter().map(replay).collect())
 }
 
 fn moment(text: Option<Spanned<String>>) -> Result<Option<Moment>, Fault> {

@@ -114,7 +114,7 @@ fn run(speed: &str) -> Vec<Vec<u8>> {
                 files.iter().map(|file| folder.join(file).display().to_string()).collect();
             let tracks = selection::configured(preset, &files, None).unwrap();
             let window = Window { from: Some(from.parse().unwrap()), to: Some("+9s".parse().unwrap()) };
-            let how = Playing { speed, looped: false, window };
+            let how = Playing { speed, window, ..Playing::default() };
             let replay = Replay::of_tracks(tracks, session, &["*".to_owned()], how).unwrap();
             let stop = stop_feeds.clone();
             playing.push(tokio::spawn(async move {

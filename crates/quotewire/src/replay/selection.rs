@@ -3,11 +3,11 @@
 //! A file is named by itself, behind its venue (`kraken_v2=FILE`), or by its folder. Files whose names a recorder made
 //! (`20261121T231917.123456Z-FEED-CONNECTION.cap.zst`) and that differ in their times alone are the parts of one recording.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use feed::RestAnswer;
-use feed::capture::{PartName, read_rest};
+use feed::capture::{CaptureReader, PartName, read_rest};
 use feed_replay::{Source, Track, catalogue_within};
 
 use crate::failure::Failure;
@@ -28,17 +28,31 @@ pub(crate) fn chosen(
     rest: Option<&Path>,
 ) -> Result<Vec<Chosen>, Failure> {
     let venue = venue.map(known).transpose()?;
+    let files = of_venues(arguments, venue, "--venue V")?;
+    if let (Some(_), Some(other)) = (rest, files.iter().find(|(preset, _)| *preset != files[0].0)) {
+        let (first, other) = (files[0].0, other.0);
+        let what = format!("--rest is the catalogue of one venue, and these are of {first} and {other}");
+        return Err(Failure::usage(what));
+    }
+    tracks(files, rest)
+}
+
+/// Every file that is named, and whose messages it holds; `hint` is how to say that for all of them.
+fn of_venues(
+    arguments: &[String],
+    venue: Option<&'static str>,
+    hint: &str,
+) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
     let mut files = Vec::new();
     for argument in arguments {
         let (told, path) = match argument.split_once('=') {
             Some((name, path)) if !Path::new(argument).exists() => (Some(known(name)?), Path::new(path)),
             _ => (venue, Path::new(argument.as_str())),
         };
-        let found = recordings(path)?;
-        for path in found {
+        for path in recordings(path)? {
             let preset = told.or_else(|| by_folder(&path)).ok_or_else(|| {
                 Failure::usage(format!(
-                    "{}: say whose messages it holds: --venue V, V=FILE, or a folder of that name; there are {}",
+                    "{}: say whose messages it holds: {hint}, V=FILE, or a folder of that name; there are {}",
                     path.display(),
                     feeds::preset_names()
                 ))
@@ -46,12 +60,28 @@ pub(crate) fn chosen(
             files.push((preset, path));
         }
     }
-    if let (Some(_), Some(other)) = (rest, files.iter().find(|(preset, _)| *preset != files[0].0)) {
-        let (first, other) = (files[0].0, other.0);
-        let what = format!("--rest is the catalogue of one venue, and these are of {first} and {other}");
-        return Err(Failure::usage(what));
+    Ok(files)
+}
+
+/// Files of several venues as a feed for each, in the order of their presets, and when the first message of all was received.
+#[expect(clippy::type_complexity, reason = "a list and a time, taken apart at once")]
+pub(crate) fn side_by_side(
+    arguments: &[String],
+) -> Result<(Vec<(&'static str, Vec<String>)>, Option<i64>), Failure> {
+    let mut feeds: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    let mut first: Option<i64> = None;
+    for (preset, path) in of_venues(arguments, None, "preset = \"V\"")? {
+        let mut reader = CaptureReader::open(&path).map_err(Failure::capture)?;
+        // A fault is left to the one who plays it.
+        while let Ok(Some(record)) = reader.next() {
+            if record.frame().is_some() && record.recv_ns != 0 {
+                first = Some(first.map_or(record.recv_ns, |before| before.min(record.recv_ns)));
+                break;
+            }
+        }
+        feeds.entry(preset).or_default().push(path.display().to_string());
     }
-    tracks(files, rest)
+    Ok((feeds.into_iter().collect(), first))
 }
 
 /// The tracks of a configured feed.

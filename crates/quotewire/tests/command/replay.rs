@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{fixture, run, stderr, stdout};
+use crate::support::{Server, fixture, run, stderr, stdout};
 
 fn replay(path: &str, venue: &str) -> String {
     let file = fixture(path);
@@ -165,4 +165,57 @@ fn of_several_files_the_broken_one_is_named_with_its_line() {
     assert_eq!(output.status.code(), Some(1));
     let line = format!("quotewire: {}: line 2: no TAB after the receive time\n", path.display());
     assert_eq!(stderr(&output), line);
+}
+
+#[test]
+fn recordings_of_several_venues_are_a_feed_for_each() {
+    let folder = tempfile::tempdir().unwrap();
+    // A message of each venue, one second apart.
+    let lines = [
+        (
+            "binance",
+            "1000000000000",
+            r#"{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}}"#,
+        ),
+        (
+            "coinbase",
+            "1001000000000",
+            r#"{"type":"ticker","sequence":1,"product_id":"BTC-USD","price":"7","best_bid":"6","best_ask":"8"}"#,
+        ),
+    ];
+    let mut files = Vec::new();
+    for (preset, at, line) in lines {
+        let path = folder.path().join(format!("{preset}.cap"));
+        std::fs::write(&path, format!("{at}\t<\t{line}\n")).unwrap();
+        files.push(format!("\"{preset}={}\"", path.display()));
+    }
+    let config = |more: &str| {
+        let path = folder.path().join("config.toml");
+        let files = files.join(", ");
+        std::fs::write(
+            &path,
+            format!("[[feeds]]\nkind = \"replay\"\nname = \"day\"\nfiles = [{files}]\n{more}"),
+        )
+        .unwrap();
+        path.display().to_string()
+    };
+    let output = run(&["check-config", &config("loop = true\n")]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("config.toml:4:9: several venues start over together"),
+        "{}",
+        stderr(&output)
+    );
+    let path = config("loop = true\nto = \"+2s\"\n");
+    let output = run(&["check-config", &path]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    for feed in ["feed day-binance: recording ", "feed day-coinbase: recording "] {
+        assert!(stdout(&output).contains(feed), "{}", stdout(&output));
+    }
+    let server = Server::start(&["--config", &path]);
+    server.until("both have been heard", |s| {
+        let quotes = s.json("/v1/quotes?symbols=BINANCE:BTCUSDT,COINBASE:BTC-USD")["quotes"].clone();
+        let bids: Vec<&str> = quotes.as_array()?.iter().filter_map(|quote| quote["bid"].as_str()).collect();
+        (bids == ["1", "6"]).then_some(())
+    });
 }
