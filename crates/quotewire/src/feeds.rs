@@ -128,6 +128,7 @@ pub(crate) fn live_sessions(preset: &'static str, overrides: &Overrides) -> Vec<
 
 /// Where a feed comes from.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a feed, made once at the start")]
 pub(crate) enum Source {
     /// The configuration.
     Configured(FeedConfig),
