@@ -21,7 +21,7 @@ use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
 use market::{Decimal, Field, FieldSet, Micros, Quote, Source, Symbol, Update};
-use table::{Applied, Config, SymbolId, Table, Watcher, Writer};
+use table::{Applied, Composites, Config, Member, SymbolId, Table, Watcher, Writer};
 use wire::{EventId, Format, Numbers, Style, Times, encode};
 
 /// How often each does its work, so that what surrounds it does not count.
@@ -124,6 +124,51 @@ fn repeat(mut stage: Stage) -> Stage {
     stage
 }
 
+/// A composite of four venues, of which the first is written.
+fn joined() -> (Stage, Member) {
+    let mut stage = stage();
+    let table = Arc::clone(stage.writer.table());
+    let composites = Composites::new(&table);
+    let name = Symbol::parse("BTC-USDT").expect("a symbol");
+    let mut join = |id| {
+        let member = composites.join(id, &name).expect("room");
+        member.follow(&mut stage.writer, FieldSet::STORED, Micros(1), |_, _| {});
+        member
+    };
+    let first = join(stage.id);
+    for venue in ["COINBASE", "KRAKEN", "OKX"] {
+        let id = table.intern(&Symbol::parse(&format!("{venue}:BTC-USDT")).expect("a symbol")).expect("room");
+        let mut writer = table.writer().expect("one more writer");
+        writer.apply(id, &book_ticker(0), Micros(1));
+        join(id);
+    }
+    (stage, first)
+}
+
+impl Stage {
+    /// As [`Stage::write`] of both in turn, with the composite after each.
+    fn write_joined(&mut self, member: &Member) -> usize {
+        let mut changed = 0;
+        for n in 1..=TIMES {
+            let update = &mut self.updates[n % 2];
+            update.venue_seq = Some(n as u64);
+            let now = Micros(n as i64);
+            if let Applied::Changed { fields, .. } = self.writer.apply(self.id, black_box(update), now) {
+                member.follow(&mut self.writer, fields, now, |_, _| changed += 1);
+            }
+        }
+        changed
+    }
+}
+
+// As `apply`, and the composite of four venues brought up to each change, which changes it.
+#[library_benchmark(config = at_most(2_578))]
+#[bench::of_four(joined())]
+fn follow((mut stage, member): (Stage, Member)) -> Stage {
+    assert_eq!(stage.write_joined(&member), TIMES);
+    stage
+}
+
 // As `apply`, and after each change the symbol out of the watcher, and a look that finds nothing.
 #[library_benchmark(config = at_most(590))]
 #[bench::one_symbol(stage())]
@@ -162,5 +207,5 @@ fn frame((symbol, quote, mut out): (Symbol, Quote, Vec<u8>)) -> Vec<u8> {
     out
 }
 
-library_benchmark_group!(name = hot_path, benchmarks = [decode, apply, repeat, drain, frame]);
+library_benchmark_group!(name = hot_path, benchmarks = [decode, apply, repeat, follow, drain, frame]);
 main!(library_benchmark_groups = hot_path);

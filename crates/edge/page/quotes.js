@@ -4,7 +4,7 @@
 // older than what is held says nothing new, because a poll and a snapshot tell the whole quote.
 
 /** What is asked of each symbol, by streams and polls alike. */
-export const FIELDS = "bid,bid_size,ask,ask_size,last,change_pct_24h,ts_recv,status";
+export const FIELDS = "bid,bid_size,ask,ask_size,last,change_pct_24h,ts_recv,status,bid_venue,ask_venue";
 
 const held = new Map(); // symbol -> { quote, status, reason, seq, heardUs }
 const refused = new Map(); // symbol -> why it is not served

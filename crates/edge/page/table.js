@@ -73,6 +73,11 @@ function paintRow({ symbol, tr, cells }, isFrozen) {
   const of = quoteOf(symbol);
   const quote = of?.quote ?? {};
   for (const field of ["bid", "ask", "last"]) paintPrice(cells[field], field, quote[field]);
+  for (const side of ["bid", "ask"]) {
+    // Whose it is, of a symbol that stands for several venues.
+    const venue = quote[`${side}_venue`] ?? "";
+    if (cells[side].cell.title !== venue) cells[side].cell.title = venue;
+  }
   for (const field of ["bid_size", "ask_size"]) paintNumber(cells[field], field, quote[field]);
   const { sign, text } = percentOf(quote.change_pct_24h);
   setData(cells.change.cell, "sign", sign);

@@ -354,3 +354,6 @@ impl Sink for TableSink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

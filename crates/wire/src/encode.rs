@@ -12,14 +12,16 @@
 //! which JSON escapes (`symbols_need_no_escaping` below) and none of which CSV quotes.
 
 use market::exact::write_decimal;
-use market::{Field, FieldSet, Micros, Quote, Reason, Status, Symbol};
+use market::{Field, FieldSet, Micros, Quote, Reason, Side, Status, Symbol};
 
 use crate::frame::{self, EventName};
 use crate::{Format, Numbers, Style, SymbolReason, json, time};
 
 mod csv;
+mod opening;
 
 use csv::Row;
+use opening::opening;
 
 pub use crate::answer::{csv_header, quote_line, quote_object, quotes_close, quotes_open, rejected_lines};
 pub use crate::frame::id_line;
@@ -246,17 +248,10 @@ pub(crate) fn whole(out: &mut Vec<u8>, style: Style, quote: &Quote, wanted: Fiel
 /// The numbers and the words, in the order of [`Field::ALL`]. Venues have names as symbols have.
 fn figures(out: &mut Vec<u8>, style: Style, quote: &Quote, shown: FieldSet, absent: Absent) {
     let quoted = style.numbers == Numbers::String;
-    for field in shown.minus(FieldSet::TIMES).without(Field::Status).iter() {
+    for field in FIGURES.into_iter().filter(|field| shown.contains(*field)) {
         let key = opening(field);
-        if FieldSet::WORDS.contains(field) {
-            match quote.word(field) {
-                Some(word) => {
-                    out.extend_from_slice(key);
-                    out.extend_from_slice(word.as_bytes());
-                    out.push(b'"');
-                }
-                None => null(out, key, absent),
-            }
+        if field == Field::LastSide {
+            word(out, key, quote.values.side().map(Side::name), absent);
             continue;
         }
         match quote.values.figure(field) {
@@ -271,6 +266,41 @@ fn figures(out: &mut Vec<u8>, style: Style, quote: &Quote, shown: FieldSet, abse
             }
             None => null(out, key, absent),
         }
+    }
+    // Ordinary symbols have none of them, and need not look at each.
+    if !shown.intersection(FieldSet::COMPOSITE).is_empty() {
+        for field in FieldSet::COMPOSITE.intersection(shown).iter() {
+            word(out, opening(field), quote.word(field), absent);
+        }
+    }
+}
+
+/// The fields that [`figures`] looks at one by one, in the order of [`Field::ALL`]: there are more of them than are told, so
+/// each counts.
+const FIGURES: [Field; 19] = {
+    let mut figures = [Field::Bid; 19];
+    let (mut at, mut from) = (0, 0);
+    while from < Field::ALL.len() {
+        let field = Field::ALL[from];
+        if !FieldSet::TIMES.union(FieldSet::COMPOSITE).with(Field::Status).contains(field) {
+            figures[at] = field;
+            at += 1;
+        }
+        from += 1;
+    }
+    assert!(at == figures.len());
+    figures
+};
+
+/// A member whose value is a word.
+fn word(out: &mut Vec<u8>, key: &[u8], word: Option<&'static str>, absent: Absent) {
+    match word {
+        Some(word) => {
+            out.extend_from_slice(key);
+            out.extend_from_slice(word.as_bytes());
+            out.push(b'"');
+        }
+        None => null(out, key, absent),
     }
 }
 
@@ -308,43 +338,10 @@ fn status_members(out: &mut Vec<u8>, style: Style, status: Status, since: Micros
     out.push(b'"');
 }
 
-/// A member up to and with the opening quote of its value, so that a number costs three copies: this, the digits, a
-/// quote. `every_opening_is_the_fields_name` holds it to [`Field::name`].
-const fn opening(field: Field) -> &'static [u8] {
-    match field {
-        Field::Bid => b",\"bid\":\"",
-        Field::BidSize => b",\"bid_size\":\"",
-        Field::Ask => b",\"ask\":\"",
-        Field::AskSize => b",\"ask_size\":\"",
-        Field::Last => b",\"last\":\"",
-        Field::LastSize => b",\"last_size\":\"",
-        Field::LastSide => b",\"last_side\":\"",
-        Field::Open24h => b",\"open_24h\":\"",
-        Field::High24h => b",\"high_24h\":\"",
-        Field::Low24h => b",\"low_24h\":\"",
-        Field::Volume24h => b",\"volume_24h\":\"",
-        Field::QuoteVolume24h => b",\"quote_volume_24h\":\"",
-        Field::Change24h => b",\"change_24h\":\"",
-        Field::ChangePct24h => b",\"change_pct_24h\":\"",
-        Field::Mark => b",\"mark\":\"",
-        Field::Index => b",\"index\":\"",
-        Field::FundingRate => b",\"funding_rate\":\"",
-        Field::Mid => b",\"mid\":\"",
-        Field::Spread => b",\"spread\":\"",
-        Field::Status => b",\"status\":\"",
-        Field::TsEvent => b",\"ts_event\":\"",
-        Field::TsRecv => b",\"ts_recv\":\"",
-        Field::TsPub => b",\"ts_pub\":\"",
-        Field::BidVenue => b",\"bid_venue\":\"",
-        Field::AskVenue => b",\"ask_venue\":\"",
-        Field::Cross => b",\"cross\":\"",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use market::{Price, Side};
+    use market::Price;
 
     const UNNAMED: Style =
         Style { format: Format::Sse, named: false, numbers: Numbers::String, times: crate::Times::Us };

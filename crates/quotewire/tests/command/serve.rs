@@ -27,6 +27,41 @@ fn the_demo_moves_and_says_that_it_is_a_demo() {
     assert!(server.get("/").contains("<title>"));
 }
 
+/// Two synthetic venues of one pair, and what is made of them.
+#[test]
+fn a_symbol_without_a_venue_is_the_best_of_all_venues() {
+    let feed = |venue: &str, seed| {
+        format!(
+            "[[feeds]]\nkind = \"sim\"\nname = \"{venue}\"\nvenue = \"{venue}\"\nsymbols = [\"BTC-USDT\"]\nseed = {seed}\n"
+        )
+    };
+    let file = File::new(&format!(
+        "[composite]\njoin = {{ USDT = \"USD\" }}\n{}{}{}",
+        feed("A", 1),
+        feed("B", 2),
+        feed("SIM", 3)
+    ));
+    let server = Server::start(&["--config", file.path().to_str().unwrap()]);
+    server.until("both venues have a price", |s| {
+        let quotes = s.json("/v1/quotes?symbols=A:BTC-USDT,B:BTC-USDT");
+        let live = quotes["quotes"].as_array()?.iter().filter(|q| q["bid"].is_string()).count();
+        (live == 2).then_some(())
+    });
+    let quote = server.json("/v1/quotes?symbols=btc-usd")["quotes"][0].clone();
+    assert_eq!((&quote["symbol"], &quote["status"]), (&"BTC-USD".into(), &"live".into()), "{quote}");
+    for side in ["bid_venue", "ask_venue"] {
+        assert!(["A", "B"].contains(&quote[side].as_str().unwrap()), "{quote}");
+    }
+    assert!(quote.get("volume_24h").is_none());
+    let mut lines = BufReader::new(server.stream("symbols=BTC-USD&mode=every")).lines().map(Result::unwrap);
+    let snapshot = lines.find(|line| line.contains("\"type\":\"snapshot\"")).unwrap();
+    assert!(snapshot.contains("\"bid_venue\":"), "{snapshot}");
+    assert!(lines.any(|line| line.contains("\"type\":\"quote\"") && line.contains("_venue\":")));
+    let names = server.json("/v1/symbols");
+    let names: Vec<_> = names["symbols"].as_array().unwrap().iter().map(|s| s["symbol"].clone()).collect();
+    assert_eq!(names, ["A:BTC-USDT", "B:BTC-USDT", "BTC-USD", "SIM:BTC-USDT"]);
+}
+
 #[test]
 fn tail_prints_json_lines_and_stops_after_as_many_as_were_asked_for() {
     let server = Server::start(&["--sim"]);
