@@ -165,7 +165,7 @@ fn choose(feeds: Vec<FeedConfig>, name: Option<&str>) -> Result<Vec<(String, Ven
     let mut chosen = Vec::new();
     for feed in feeds.into_iter().filter(|feed| name.is_none_or(|name| name == feed.name)) {
         match feed.kind {
-            FeedKind::Venue(venue) => chosen.push((feed.name, venue)),
+            FeedKind::Venue(venue) => chosen.push((feed.name, *venue)),
             FeedKind::Replay(_) | FeedKind::Sim(_) if name.is_some() => {
                 let what = format!("feed {} is no real venue: there is nothing to record", feed.name);
                 return Err(Failure::usage(what));

@@ -45,7 +45,7 @@ pub(crate) struct FeedConfig {
 #[derive(Clone, Debug)]
 pub(crate) enum FeedKind {
     /// A real venue.
-    Venue(VenueConfig),
+    Venue(Box<VenueConfig>),
     /// A recording.
     Replay(ReplayConfig),
     /// A synthetic market.
@@ -317,13 +317,13 @@ fn venue(raw: raw::Feed, kind_span: &Range<usize>) -> Result<FeedKind, Fault> {
         key: secrets::secret("key", raw.key_env, raw.key_file)?,
         secret: secrets::secret("secret", raw.secret_env, raw.secret_file)?,
     };
-    Ok(FeedKind::Venue(VenueConfig {
+    Ok(FeedKind::Venue(Box::new(VenueConfig {
         preset,
         overrides,
         symbols,
         stale_after: silence(raw.stale_after)?,
         symbol_stale_after: silence(raw.symbol_stale_after)?,
-    }))
+    })))
 }
 
 /// A limit to silence, if one is set.
