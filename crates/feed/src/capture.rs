@@ -16,10 +16,13 @@
 //! A recording is of one connection at a time: what follows another `@` comes from the next one, for which a decoder starts
 //! afresh. An `@` that repeats the last one, time and URL, begins the next file of the same connection.
 //!
+//! A pcap or pcapng file, packed or not, is read as well: its UDP payloads are binary frames.
+//!
 //! [`CaptureReader`] reads, [`CaptureWriter`] writes, and [`Recording`] writes beside live connections without ever
 //! making them wait.
 
 mod folder;
+mod packets;
 mod part;
 mod read;
 mod record;
@@ -105,7 +108,7 @@ impl Payload<'_> {
 pub struct CaptureError {
     /// The file, or what the caller calls bytes in memory.
     pub name: String,
-    /// The line, counted from 1; 0 when the file could not be opened.
+    /// The line (the datagram, in a packet capture), counted from 1; 0 when the file could not be opened.
     pub line: u64,
     /// What is wrong.
     pub fault: Fault,

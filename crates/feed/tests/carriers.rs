@@ -2,17 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step of a test ends the test")]
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use feed::capture::{CaptureReader, Payload, Recording};
 use feed::connection::{Cause, Connection, End, Event, Plan};
-use feed::network::{Internet, Io, Network, Pending};
-use feed::rest::FetchError;
-use feed::{FeedEnd, FeedSettings, KeepAlive, Limits, Request, RestAnswer, Secret};
+use feed::network::Internet;
+use feed::{FeedEnd, FeedSettings, KeepAlive, Limits, Secret};
 use market::{Field, RealClock, Reason, Status};
+use testkit::datagrams::Group;
 use testkit::script::{Fault, Recorded};
 use testkit::venue::Venue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,6 +53,17 @@ async fn hear(mut connection: Connection) -> (Vec<String>, End) {
                 frames.retain(|frame| frame != "(subscribed)");
                 return (frames, end);
             }
+        }
+    }
+}
+
+/// The next binary frame.
+async fn first(connection: &mut Connection) -> Vec<u8> {
+    loop {
+        match connection.next(None).await {
+            Event::Binary(bytes, _) => return bytes.to_vec(),
+            Event::Subscribed => {}
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -249,52 +259,26 @@ async fn a_feed_that_is_refused_ends_with_the_words_of_the_venue() {
     assert_eq!(venue.connections().len(), 1);
 }
 
-/// Listens on a free port of loopback, whatever address is asked for, and tells where.
-#[derive(Debug, Default)]
-struct Loopback(Mutex<Option<SocketAddr>>);
-
-impl Network for Loopback {
-    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Pending<'a, io::Result<Box<dyn Io>>> {
-        Internet.connect(host, port)
-    }
-    fn datagrams(&self, _: SocketAddr, _: Option<Ipv4Addr>) -> Pending<'_, io::Result<UdpSocket>> {
-        Box::pin(async {
-            let socket = Internet.datagrams(SocketAddr::from(([127, 0, 0, 1], 0)), None).await?;
-            *self.0.lock().unwrap() = Some(socket.local_addr()?);
-            Ok(socket)
-        })
-    }
-    fn fetch(
-        &self,
-        requests: Vec<Request>,
-        headers: Vec<(&'static str, Secret)>,
-    ) -> Pending<'_, Result<Vec<RestAnswer>, FetchError>> {
-        Internet.fetch(requests, headers)
-    }
-}
-
 #[tokio::test]
 async fn every_datagram_is_a_frame_and_none_ends_the_connection() {
-    let network = Arc::new(Loopback::default());
+    let group = Group::new();
     let mut plan = plan("udp://233.215.21.4:10378?interface=127.0.0.1".to_owned());
-    let network_of_plan: Arc<dyn Network> = network.clone();
-    plan.network = network_of_plan;
-    plan.limits.silence = Duration::from_millis(300);
+    plan.network = group.network();
     let folder = tempfile::tempdir().unwrap();
     let recording = Recording::start(&folder.path().join("udp.cap")).unwrap();
     plan.recorder = Some(recording.recorder());
     let mut connection = open(plan).await.unwrap();
-    let at = network.0.lock().unwrap().unwrap();
-    let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let listener = group.wait_listener(1).await;
+    assert_eq!(listener.wanted, SocketAddr::from(([233, 215, 21, 4], 10_378)));
+    assert_eq!(listener.interface, Some(Ipv4Addr::LOCALHOST));
     let longest = vec![7; 65_000];
     let datagrams = [b"one".as_slice(), b"", b"\x00\xff garbage", &longest, b"last"];
-    for datagram in datagrams {
-        sender.send_to(datagram, at).await.unwrap();
-    }
+    group.send(datagrams).await;
     assert!(connection.reply("not over this").await.is_ok());
-    let (frames, end) = hear(connection).await;
-    assert_eq!(frames, datagrams.map(|bytes| format!("{:?}", bytes::Bytes::copy_from_slice(bytes))));
-    assert_eq!(end.cause, Cause::Silence);
+    for datagram in datagrams {
+        assert_eq!(first(&mut connection).await, datagram);
+    }
+    drop(connection);
     recording.finish().unwrap();
     let recorded = std::fs::read_to_string(folder.path().join("udp.cap")).unwrap();
     assert!(recorded.contains("\t@\tudp://233.215.21.4:10378?interface=127.0.0.1\n"), "{recorded}");
@@ -304,20 +288,15 @@ async fn every_datagram_is_a_frame_and_none_ends_the_connection() {
 #[tokio::test]
 async fn garbage_datagrams_are_counted_and_the_feed_lives() {
     let venue = Venue::start(script::<Recorded>([])).await;
-    let network = Arc::new(Loopback::default());
-    let network_of_feed: Arc<dyn Network> = network.clone();
-    let settings = FeedSettings { network: network_of_feed, ..settings() };
+    let group = Group::new();
+    let settings = FeedSettings { network: group.network(), ..settings() };
     let toy = Toy { ws_url: "udp://127.0.0.1:1?source=127.0.0.1".to_owned(), ..Toy::at(&venue) };
     let refused = Running::start(toy, settings.clone()).end().await;
     assert!(matches!(refused, FeedEnd::Refused(_)), "{refused:?}");
     let toy = Toy { ws_url: "udp://127.0.0.1:1".to_owned(), ..Toy::at(&venue) };
     let running = Running::start(toy, settings);
-    running.sink.wait("a connection", |seen| seen.feed == Some((Status::Connecting, Reason::NotHeard))).await;
-    let at = network.0.lock().unwrap().unwrap();
-    let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    for text in ["\u{0}", "noise", &bid("BTCUSD", "7")] {
-        sender.send_to(text.as_bytes(), at).await.unwrap();
-    }
+    group.wait_listener(1).await;
+    group.send(["\u{0}", "noise", &bid("BTCUSD", "7")]).await;
     running.sink.wait("the bid", |seen| seen.get(BTC).is_some_and(|btc| btc.text(Field::Bid) == "7")).await;
     assert_eq!(running.metric(r#"garbage_total{feed="toy"}"#), 2.0);
 }
@@ -327,13 +306,12 @@ async fn a_group_is_joined_by_the_interface_that_is_named() {
     let group = Ipv4Addr::new(239, 255, 71, 7);
     let free = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let port = free.local_addr().unwrap().port();
-    let mut plan = plan(format!("udp://{group}:{port}?interface=127.0.0.1"));
-    plan.limits.silence = Duration::from_millis(300);
-    let connection = open(plan.clone()).await.unwrap();
-    let other = open(plan).await.unwrap();
+    let plan = plan(format!("udp://{group}:{port}?interface=127.0.0.1"));
+    let mut connection = open(plan.clone()).await.unwrap();
+    let mut other = open(plan).await.unwrap();
     let sender = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
     sender.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
     sender.send_to(b"to all", &SocketAddr::from((group, port)).into()).unwrap();
-    let (first, second) = tokio::join!(hear(connection), hear(other));
-    assert_eq!((first.0, second.0), (vec!["b\"to all\"".to_owned()], vec!["b\"to all\"".to_owned()]));
+    assert_eq!(first(&mut connection).await, b"to all");
+    assert_eq!(first(&mut other).await, b"to all");
 }

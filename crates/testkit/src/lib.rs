@@ -6,6 +6,7 @@
 //! | [`script`] | what an emulated venue serves and plays, and what goes wrong on which connection |
 //! | [`recording`] | a capture file and its HTTP answers in memory, and the script made of them |
 //! | [`venue`] | the emulated venue: HTTP answers and a real WebSocket on `127.0.0.1` |
+//! | [`datagrams`] | a group on loopback that datagrams are sent to |
 //! | [`sink`] | [`sink::CollectingSink`]: keeps the latest of every symbol and a log |
 //! | [`contract`] | [`contract::check_decoder`]: what every decoder promises, checked over recorded frames |
 //! | [`loss`] | [`loss::check_every_loss`]: what every decoder promises when a message is lost |
@@ -29,6 +30,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub mod contract;
+pub mod datagrams;
 pub mod loss;
 pub mod naive;
 pub mod proof;

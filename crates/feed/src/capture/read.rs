@@ -7,6 +7,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::packets::Packets;
 use super::{CaptureError, Fault, MAX_LINE_BYTES, Payload, Record};
 use crate::RestAnswer;
 
@@ -29,6 +30,8 @@ pub struct CaptureReader {
     binary: Vec<u8>,
     /// Where the parts of the record in `line` are; none before the first and after a fault.
     parts: Option<Parts>,
+    /// What reads the input instead of lines, where it is a packet capture.
+    packets: Option<Packets>,
     number: u64,
     ended: bool,
 }
@@ -90,6 +93,7 @@ impl CaptureReader {
                 line: String::new(),
                 binary: Vec::new(),
                 parts: None,
+                packets: None,
                 number: 0,
                 ended: false,
             }),
@@ -102,7 +106,7 @@ impl CaptureReader {
         &self.name
     }
 
-    /// The number of the line that was read last, counted from 1.
+    /// The number of the line (of the datagram, in a packet capture) that was read last, counted from 1.
     pub const fn line(&self) -> u64 {
         self.number
     }
@@ -129,9 +133,18 @@ impl CaptureReader {
         if self.ended {
             return Ok(false);
         }
+        self.number += 1;
+        if self.number == 1 {
+            match self.input.fill_buf() {
+                Ok(head) => self.packets = Packets::recognise(head),
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+        if let Some(packets) = self.packets.take() {
+            return self.packet(packets);
+        }
         let mut line = std::mem::take(&mut self.line).into_bytes();
         line.clear();
-        self.number += 1;
         // One byte more than the bound tells a line that ends at the bound from one that goes on.
         let bound = MAX_LINE_BYTES as u64 + 1;
         match self.input.by_ref().take(bound).read_until(b'\n', &mut line) {
@@ -145,10 +158,7 @@ impl CaptureReader {
             }
             Ok(_) if line.len() > MAX_LINE_BYTES => return Err(self.end(Fault::LineTooLong)),
             Ok(_) => return Err(self.end(Fault::CutOff)),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(self.end(Fault::CutOff));
-            }
-            Err(error) => return Err(self.end(Fault::Unreadable(error))),
+            Err(error) => return Err(self.broken(error)),
         }
         let cut = String::from_utf8(line).map_err(|_| "not UTF-8").and_then(|line| {
             self.line = line;
@@ -176,6 +186,35 @@ impl CaptureReader {
             _ => Payload::Binary(&self.binary),
         };
         Some(Record { recv_ns, payload })
+    }
+
+    /// Reads the next datagram of a packet capture, as a binary frame.
+    fn packet(&mut self, mut packets: Packets) -> Result<bool, CaptureError> {
+        let read = packets.next(&mut *self.input);
+        let found = match read {
+            Ok(Some((recv_ns, place))) => {
+                self.binary.clear();
+                self.binary.extend_from_slice(packets.bytes(place));
+                self.parts = Some(Parts { recv_ns, kind: b'B', payload_at: 0, body_at: 0 });
+                true
+            }
+            Ok(None) => {
+                self.ended = true;
+                self.number -= 1;
+                false
+            }
+            Err(error) => return Err(self.broken(error)),
+        };
+        self.packets = Some(packets);
+        Ok(found)
+    }
+
+    /// The end of a recording that could not be read on.
+    fn broken(&mut self, error: io::Error) -> CaptureError {
+        self.end(match error.kind() {
+            io::ErrorKind::UnexpectedEof => Fault::CutOff,
+            _ => Fault::Unreadable(error),
+        })
     }
 
     fn end(&mut self, fault: Fault) -> CaptureError {
