@@ -67,6 +67,13 @@ impl Decoder for DeribitDecoder {
         batch: &mut Batch,
     ) -> Result<&'static str, DecodeError> {
         let Frame::Text(text) = frame else { return Err(DecodeError::Garbage("binary frame")) };
+        // Notifications of the usual form are read once. Any other form, or anything beside the data, goes the general way.
+        if let Some((channel, data)) = notification(text) {
+            match self.notified(channel, data, ts_recv, batch) {
+                Err(DecodeError::Garbage(_)) => {}
+                read => return read,
+            }
+        }
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|_| DecodeError::Garbage("not an object of JSON-RPC"))?;
         let params = envelope.params.as_ref();
@@ -84,28 +91,42 @@ impl Decoder for DeribitDecoder {
         let Some(channel) = params.and_then(|params| params.channel.as_deref()) else {
             return Err(DecodeError::Garbage("subscription without a channel"));
         };
+        let data = params.and_then(|params| params.data);
+        let data = data.ok_or(DecodeError::Garbage("subscription without data"))?;
+        self.notified(channel, data.get(), ts_recv, batch)
+    }
+}
+
+impl DeribitDecoder {
+    fn notified(
+        &mut self,
+        channel: &str,
+        text: &str,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) -> Result<&'static str, DecodeError> {
         let (kind, rest) = channel.split_once('.').unwrap_or((channel, ""));
         match kind {
-            "quote" => self.quote(&data(&envelope)?, ts_recv, batch),
-            "ticker" => self.ticker("ticker", &data(&envelope)?, ts_recv, batch),
-            "incremental_ticker" => self.ticker("incremental_ticker", &data(&envelope)?, ts_recv, batch),
+            "quote" => self.quote(&data(text)?, ts_recv, batch),
+            "ticker" => self.ticker("ticker", &data(text)?, ts_recv, batch),
+            "incremental_ticker" => self.ticker("incremental_ticker", &data(text)?, ts_recv, batch),
             "trades" => {
-                for trade in data::<Vec<TradeData<'_>>>(&envelope)? {
+                for trade in data::<Vec<TradeData<'_>>>(text)? {
                     self.trade(&trade, ts_recv, batch);
                 }
                 Ok("trades")
             }
             "book" => {
-                self.book(channel, &data(&envelope)?, ts_recv, batch)?;
+                self.book(channel, &data(text)?, ts_recv, batch)?;
                 Ok("book")
             }
             "perpetual" => {
                 let name = rest.split_once('.').map_or(rest, |(name, _)| name);
-                perpetual(name, &data(&envelope)?, ts_recv, batch)
+                perpetual(name, &data(text)?, ts_recv, batch)
             }
-            "deribit_price_index" => self.index(&data(&envelope)?, ts_recv, batch),
-            "platform_state" => self.platform(&data(&envelope)?, ts_recv, batch),
-            "instrument" => self.instrument(&data(&envelope)?, ts_recv, batch),
+            "deribit_price_index" => self.index(&data(text)?, ts_recv, batch),
+            "platform_state" => self.platform(&data(text)?, ts_recv, batch),
+            "instrument" => self.instrument(&data(text)?, ts_recv, batch),
             _ => {
                 batch.ignore(Ignored::NotAQuote);
                 Ok(if kind == "chart" { "chart" } else { "other" })
@@ -114,11 +135,18 @@ impl Decoder for DeribitDecoder {
     }
 }
 
+/// Channel and data of a notification in its usual form, of the channels that come often.
+fn notification(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix(r#"{"jsonrpc":"2.0","method":"subscription","params":{"channel":""#)?;
+    let (channel, rest) = rest.split_once('"')?;
+    let often = ["quote.", "ticker.", "trades.", "book."].iter().any(|kind| channel.starts_with(kind));
+    let data = rest.strip_prefix(r#","data":"#)?.strip_suffix("}}")?;
+    (often && !channel.contains('\\')).then_some((channel, data))
+}
+
 /// The data of a notification.
-fn data<'a, T: Deserialize<'a>>(envelope: &Envelope<'a>) -> Result<T, DecodeError> {
-    let data = envelope.params.as_ref().and_then(|params| params.data);
-    let data = data.ok_or(DecodeError::Garbage("subscription without data"))?;
-    serde_json::from_str(data.get()).map_err(|_| DecodeError::Garbage("data is not as documented"))
+fn data<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, DecodeError> {
+    serde_json::from_str(text).map_err(|_| DecodeError::Garbage("data is not as documented"))
 }
 
 /// The instrument of that name; an unknown one is counted.

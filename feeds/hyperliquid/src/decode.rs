@@ -34,6 +34,9 @@ const NOT_QUOTES: [&str; 9] = [
     "post",
 ];
 
+/// How a message of a book begins.
+const BOOK_HEAD: &str = r#"{"channel":"l2Book","data":"#;
+
 /// What is remembered of one coin on one connection.
 #[derive(Debug, Default)]
 struct Slot {
@@ -75,6 +78,14 @@ impl Decoder for HyperliquidDecoder {
         batch: &mut Batch,
     ) -> Result<&'static str, DecodeError> {
         let Frame::Text(text) = frame else { return Err(DecodeError::Garbage("binary frame")) };
+        // Books are long, and all but their first levels are skipped: once, where the message has its usual form. Any other
+        // form, or anything beside the data, is read by the general way.
+        if let Some(data) = text.strip_prefix(BOOK_HEAD).and_then(|rest| rest.strip_suffix('}'))
+            && let Ok(book) = serde_json::from_str(data)
+        {
+            self.book(&book, ts_recv, batch);
+            return Ok("l2Book");
+        }
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|_| DecodeError::Garbage("no channel"))?;
         match &*envelope.channel {

@@ -330,6 +330,29 @@ fn what_is_left_out_of_the_accepted_channels_is_refused() {
 }
 
 #[test]
+fn a_notification_of_another_form_is_read_as_well() {
+    let quote =
+        r#"{"timestamp":1,"instrument_name":"BTC-PERPETUAL","best_bid_price":1.5,"best_bid_amount":2.0}"#;
+    for text in [
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"subscription","params":{{"channel":"quote.BTC-PERPETUAL","data":{quote}}}}}"#
+        ),
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"subscription","params":{{"channel":"quote.BTC-PERPETUAL","data":{quote},"label":"x"}}}}"#
+        ),
+        format!(r#"{{"params":{{"data":{quote},"channel":"quote.BTC-PERPETUAL"}},"method":"subscription"}}"#),
+        format!(
+            r#"{{ "method": "subscription", "params": {{ "channel": "quote.BTC\u002dPERPETUAL", "data": {quote} }} }}"#
+        ),
+    ] {
+        let mut check = Check::new();
+        assert_eq!(check.give(&text), Ok("quote"), "{text}");
+        assert_eq!(check.told(), ["bid=1.5 bid_size=2.0"]);
+        assert!(matches!(check.give(&text[..text.len() - 1]), Err(DecodeError::Garbage(_))));
+    }
+}
+
+#[test]
 fn bad_numbers_are_counted_and_tell_nothing() {
     let mut check = Check::new();
     check.quote(r#""1_0""#).unwrap();

@@ -106,6 +106,23 @@ fn a_book_is_whole_each_time() {
     assert_eq!(check.told(), ["bid= bid_size= ask= ask_size="], "delisted coins have such books");
 }
 
+#[test]
+fn a_book_of_another_form_is_read_as_well() {
+    let mut check = Check::new();
+    let data = format!(r#"{{"coin":"BTC","time":1,"levels":[[{BIDS}],[]]}}"#);
+    for text in [
+        format!(r#"{{"channel":"l2Book","data":{data}}}"#),
+        format!(r#"{{"channel":"l2Book","data":{data},"more":{{}}}}"#),
+        format!(r#"{{ "data": {data}, "channel": "l2Book" }}"#),
+    ] {
+        check = Check::new();
+        assert_eq!(check.give(&text), Ok("l2Book"), "{text}");
+        assert_eq!(check.told(), ["bid=84143.0 bid_size=10.25923 ask= ask_size="]);
+    }
+    let cut = format!(r#"{{"channel":"l2Book","data":{data}"#);
+    assert!(matches!(check.give(&cut), Err(DecodeError::Garbage(_))));
+}
+
 /// Seen in the recording of 2025-01-26: its first message of trades holds 30 of the 50 seconds before it.
 #[test]
 fn trades_of_the_first_message_are_history_and_only_the_newest_is_told() {
