@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use feed::capture::{CaptureReader, Payload};
 use feed::{DecodeError, Frame, FrameTap, InstrumentId, Outcome, RestAnswer, Sink, SymbolRef};
-use market::{Field, FieldSet, Group, Micros, Reason, Source, Status, Symbol, Update, Values};
+use market::{Field, FieldSet, Group, Micros, Reason, Side, Source, Status, Symbol, Update, Values};
 
 use crate::contract::Make;
+use crate::proof::Fixtures;
 use crate::script::Recorded;
 
 /// A step of a recorded session.
@@ -24,6 +26,32 @@ impl From<Recorded> for Step {
     fn from(frame: Recorded) -> Step {
         Step::Frame(frame)
     }
+}
+
+/// The frames of `NAME.cap.gz`, and the HTTP answers of `REST.rest.gz` at the times at which they were received.
+///
+/// # Panics
+/// When a file cannot be read.
+pub fn steps(fixtures: &Fixtures, name: &str, rest: &str) -> Vec<Step> {
+    let path = fixtures.path(&format!("{rest}.rest.gz"));
+    let mut answers = Vec::new();
+    let mut reader = CaptureReader::open(&path).unwrap_or_else(|error| panic!("{error}"));
+    while let Some(record) = reader.next().unwrap_or_else(|error| panic!("{error}")) {
+        if let Payload::Rest { url, body } = record.payload {
+            let answer = RestAnswer { url: url.to_owned(), body: body.to_owned() };
+            answers.push((record.ts_recv(), answer));
+        }
+    }
+    let mut answers = answers.into_iter().peekable();
+    let mut steps = Vec::new();
+    for frame in fixtures.frames(name) {
+        let now = frame.ts_recv.unwrap_or_default();
+        while let Some((at, answer)) = answers.next_if(|(at, _)| *at <= now) {
+            steps.push(Step::Answer(answer, at));
+        }
+        steps.push(Step::Frame(frame));
+    }
+    steps
 }
 
 /// What came of the losses. All of them together are those that were tried.
@@ -192,11 +220,11 @@ impl Play {
                     && let Some(field) = differing(&shown_now.values, right)
                 {
                     panic!(
-                        "{} is live again and its {} is {:?} instead of {:?}, at {}; lost was {}",
+                        "{} is live again and its {} is {} instead of {}, at {}; lost was {}",
                         shown_now.name,
                         field.name(),
-                        shown_now.values.number(field),
-                        right.number(field),
+                        value(&shown_now.values, field),
+                        value(right, field),
                         shown(step),
                         shown(&session[lost])
                     );
@@ -230,6 +258,14 @@ fn differing(one: &Values, other: &Values) -> Option<Field> {
         return Some(Field::LastSide);
     }
     Field::NUMBER_FIELDS.into_iter().find(|&field| one.number(field) != other.number(field))
+}
+
+/// A field as a failure shows it.
+fn value(values: &Values, field: Field) -> String {
+    match field {
+        Field::LastSide => values.side().map_or("absent", Side::name).to_owned(),
+        _ => values.number(field).map_or_else(|| "absent".to_owned(), |number| number.to_string()),
+    }
 }
 
 /// A step as a failure shows it.
@@ -276,12 +312,8 @@ impl Screen {
                 return Some(format!("{} is {} instead of {}", want.name, status.name(), want.status.name()));
             };
             if let Some(field) = differing(&have.values, &want.values) {
-                let (have, want_number) = (have.values.number(field), want.values.number(field));
-                return Some(format!(
-                    "{} of {} is {have:?} instead of {want_number:?}",
-                    field.name(),
-                    want.name
-                ));
+                let (have, right) = (value(&have.values, field), value(&want.values, field));
+                return Some(format!("{} of {} is {have} instead of {right}", field.name(), want.name));
             }
         }
         None
@@ -456,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "is live again and its bid is None instead of Some")]
+    #[should_panic(expected = "is live again and its bid is absent instead of ")]
     fn what_is_stated_afresh_and_wrong_is_found() {
         check("blurts", &[]);
     }
