@@ -177,7 +177,7 @@ impl BitfinexV2 {
         match channel.kind {
             Kind::Book => self.book(id, array.channel, channel, first, times, batch)?,
             Kind::Trades => history(id, first, ts_recv, batch)?,
-            Kind::Ticker => self.ticker(id, first, times, batch)?,
+            Kind::Ticker => self.ticker(id, first, ts_recv, batch)?,
             Kind::Status => status(id, first, ts_recv, batch)?,
             Kind::Other(_) => batch.ignore(Ignored::NotAQuote),
         }
@@ -368,13 +368,14 @@ impl BitfinexV2 {
         &mut self,
         id: InstrumentId,
         row: &RawValue,
-        (at, ts_recv): Times,
+        ts_recv: Micros,
         batch: &mut Batch,
     ) -> Result<(), DecodeError> {
         let Ok(row) = serde_json::from_str::<Row<'_, 10>>(row.get()) else { return garbage("a ticker") };
         let slot = self.slot(id);
+        // The frame's time is when it was sent. A trade that comes after it may have happened before, and would be taken for
+        // an old one; without a time the better source wins.
         let mut update = Update::new(Source::Ticker, ts_recv);
-        update.ts_event = at;
         let mut read = |place: usize| {
             let figure = row.0[place].decimal();
             if figure.is_err() {

@@ -219,8 +219,8 @@ impl Gemini {
             && let (Some(Some(price)), Some(size)) =
                 (read(said.c, batch), read_or_absent(said.last_size, batch))
         {
+            // Without a time: a trade that comes after this frame may have happened before it was sent.
             let mut update = Update::new(Source::Ticker, ts_recv);
-            update.ts_event = nanos(said.event_time);
             update.tell_trade(Some(price), size, None);
             batch.push(id, update);
         }

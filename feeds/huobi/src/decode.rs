@@ -18,7 +18,7 @@ mod tests;
 use feed::inflate::Inflater;
 use feed::json::Number;
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
-use market::{Decimal, Field, Micros, Side, Source, Update};
+use market::{Decimal, Field, Group, Micros, Side, Source, Update};
 
 use self::channel::{Channel, of_name, parts};
 use self::rebuild::Changes;
@@ -236,7 +236,6 @@ impl Slots {
             }
             Channel::Trades => slot.trades(id, tick, ts_recv, batch)?,
             Channel::Day => slot.day(id, tick, is_derivative(native), at, ts_recv, batch),
-            Channel::Ticker => slot.ticker(id, tick, at, ts_recv, batch),
             Channel::Mark | Channel::Index | Channel::Basis => {
                 let (field, figure) = match channel {
                     Channel::Mark => (Field::Mark, tick.close),
@@ -370,6 +369,7 @@ impl Slot {
         self.best.is_none() && self.whole.is_none() && !self.changes.is_synchronised()
     }
 
+    /// `detail` and `ticker`: figures of 24 h, and what better channels have not told yet.
     fn day(
         &mut self,
         id: InstrumentId,
@@ -380,44 +380,29 @@ impl Slot {
         batch: &mut Batch,
     ) {
         let mut update = Update::new(Source::Ticker, ts_recv);
-        update.ts_event = at;
-        // Spot has no top here; that of derivatives is absent where nobody stands.
+        // `detail` of spot has no top; a side of `ticker` and of derivatives is absent where nobody stands.
         if self.wants_top() && (tick.bid.is_some() || tick.ask.is_some()) {
-            tell_top(&mut update, Tick::best(tick.bid, None), Tick::best(tick.ask, None), batch);
-        }
-        if !self.traded
-            && let Some(last) = read(tick.close, batch)
-        {
-            update.tell_trade(last, None, None);
-        }
-        let turnover = if derivative { tick.trade_turnover } else { tick.vol };
-        tell_day(&mut update, tick, turnover, batch);
-        batch.push(id, update);
-    }
-
-    fn ticker(
-        &mut self,
-        id: InstrumentId,
-        tick: &Tick<'_>,
-        at: Option<Micros>,
-        ts_recv: Micros,
-        batch: &mut Batch,
-    ) {
-        let mut update = Update::new(Source::Ticker, ts_recv);
-        update.ts_event = at;
-        if self.wants_top() {
             let (bid, ask) = (Tick::best(tick.bid, tick.bid_size), Tick::best(tick.ask, tick.ask_size));
             tell_top(&mut update, bid, ask, batch);
         }
         if !self.traded
-            && let (Some(price), Some(size)) =
-                (read(tick.last_price.or(tick.close), batch), read(tick.last_size, batch))
+            && let Some(last) = read(tick.last_price.or(tick.close), batch)
         {
-            update.tell_trade(price, size, None);
+            // `ticker` alone has its size.
+            let size = tick.last_size.and_then(|size| read(Some(size), batch)).flatten();
+            update.tell_trade(last, size, None);
         }
-        tell_day(&mut update, tick, tick.vol, batch);
+        let turnover = if derivative { tick.trade_turnover } else { tick.vol };
+        tell_day(&mut update, tick, turnover, batch);
+        update.ts_event = at.filter(|_| is_of_the_day(&update));
         batch.push(id, update);
     }
+}
+
+/// Whether nothing is told that better channels tell too. The time of a ticker is when it was sent; a trade that comes
+/// after it has the time at which it happened, and would be taken for an old one. Without a time the better source wins.
+fn is_of_the_day(update: &Update) -> bool {
+    update.told().minus(Group::Day.fields()).is_empty()
 }
 
 /// Tells the figures of 24 h.

@@ -205,9 +205,15 @@ fn the_time_stands_behind_the_counter() {
     check.give("[3,[36159,1,1],2,1790134414851]").unwrap();
     assert_eq!(check.told().len(), 1);
     assert!(check.give("[3,[36160,1,1],4,1790134414851]").is_err());
+}
+
+/// A frame's time is when it was sent, a trade's when it happened: `te` after a ticker must not look older than it.
+#[test]
+fn a_ticker_has_no_time_by_which_a_trade_could_look_old() {
     let mut check = Check::new(FLAG_TIME);
     check.give(&TICKER.replace("60057]]", "60057],1790134414850]")).unwrap();
-    assert_eq!(check.batch.updates[0].1.ts_event, Some(Micros(1_790_134_414_850_000)));
+    assert!(check.told()[0].contains("last=60410"));
+    assert_eq!(check.batch.updates[0].1.ts_event, None);
 }
 
 #[test]
@@ -366,6 +372,10 @@ fn what_is_not_ours_is_counted_and_what_is_garbage_refused() {
         r#"[{"symbol":"tBTCUST","channel":"trades"},"te",[637771130,1615232733897,0.11546588,51350]]"#,
     ] {
         assert!(matches!(check.give(text), Err(DecodeError::Garbage(_))), "{text}");
+    }
+    for channel in [1, 2, 3] {
+        let deep = format!("[{channel},{}{}]", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(check.give(&deep).is_err() && check.told().is_empty());
     }
     let binary = check.decoder.decode(Frame::Binary(b"{}"), Micros(1), &mut check.batch);
     assert_eq!(binary, Err(DecodeError::Garbage("binary frame")));

@@ -243,6 +243,11 @@ fn what_is_not_ours_is_counted_and_what_is_garbage_refused() {
     let huge = "9".repeat(60);
     check.levels("order_book", 7, &format!(r#"["{huge}","1"]"#), "").unwrap();
     assert_eq!((check.told().len(), check.batch.ignored.as_slice()), (0, &[Ignored::BadNumber][..]));
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for channel in ["order_book", "diff_order_book"] {
+        let _ = check.levels(channel, 8, &deep, "");
+        assert!(check.told().is_empty(), "{channel}");
+    }
     for text in [
         "",
         "[]",

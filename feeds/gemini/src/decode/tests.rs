@@ -94,7 +94,12 @@ fn the_last_trade_of_a_book_ticker_stands_until_a_trade_came() {
     let sides = format!(r#"{SIDES},"c":"77400.5","C":"0.3""#);
     check.best(10, &sides).unwrap();
     assert_eq!(check.told()[1], "last=77400.5 last_size=0.3 last_side=");
-    assert_eq!(check.batch.updates[1].1.source, Source::Ticker);
+    let (_, last) = &check.batch.updates[1];
+    assert_eq!(
+        (last.source, last.ts_event),
+        (Source::Ticker, None),
+        "no time by which a trade could look old"
+    );
     let trade =
         r#"{"E":1789456740173524809,"s":"btcusd","t":2840140956529623,"p":"77401.1","q":"0.5","m":true}"#;
     assert_eq!(check.give(trade), Ok("trade"));
@@ -283,6 +288,10 @@ fn what_is_not_ours_is_counted_and_what_is_garbage_refused() {
     ] {
         assert!(matches!(check.give(text), Err(DecodeError::Garbage(_))), "{text}");
     }
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    check.best(10, &format!(r#""b":{deep},"B":"1""#)).unwrap();
+    assert_eq!((check.told().len(), check.batch.ignored.as_slice()), (0, &[Ignored::BadNumber][..]));
+    assert!(check.give(&format!(r#"{{"type":"l2_updates","symbol":"BTCUSD","changes":{deep}}}"#)).is_err());
     let binary = check.decoder.decode(Frame::Binary(b"{}"), Micros(1), &mut check.batch);
     assert_eq!(binary, Err(DecodeError::Garbage("binary frame")));
 }

@@ -13,10 +13,8 @@ pub(super) enum Channel {
     Chained,
     /// `trade.detail`.
     Trades,
-    /// `detail`.
+    /// `detail` and `ticker`.
     Day,
-    /// `ticker`.
-    Ticker,
     /// `mark_price.PERIOD`.
     Mark,
     /// `index.PERIOD`.
@@ -32,7 +30,7 @@ const CHANNELS: [(&str, Channel); 48] = [
     ("bbo", Channel::Best),
     ("trade.detail", Channel::Trades),
     ("detail", Channel::Day),
-    ("ticker", Channel::Ticker),
+    ("ticker", Channel::Day),
     ("depth.step0", Channel::Whole),
     ("mbp.refresh.5", Channel::Whole),
     ("mbp.refresh.10", Channel::Whole),

@@ -177,6 +177,18 @@ fn the_day_of_a_spot_symbol() {
         .unwrap();
     check.channel("detail", DETAIL).unwrap();
     assert!(!check.told()[0].contains("last="), "a trade was heard");
+    assert_eq!(check.batch.updates[0].1.ts_event, Some(Micros(1_618_678_069_870_000)));
+}
+
+/// In the recording of 2021-04-17 the first trades are up to a minute old: they must not look older than a ticker.
+#[test]
+fn a_last_trade_told_by_a_ticker_has_no_time_by_which_a_trade_could_look_old() {
+    let mut check = Check::new();
+    for channel in ["detail", "ticker"] {
+        check.channel(channel, DETAIL).unwrap();
+        assert!(check.told()[0].contains("open_24h"), "{:?}", check.told());
+        assert_eq!(check.batch.updates[0].1.ts_event, None);
+    }
 }
 
 #[test]
@@ -370,6 +382,19 @@ fn what_is_not_ours_is_counted_and_what_is_garbage_refused() {
     ] {
         assert!(matches!(check.give(text), Err(DecodeError::Garbage(_))), "{text}");
     }
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for tick in [format!(r#"{{"bids":{deep},"version":1}}"#), format!(r#"{{"data":{deep}}}"#)] {
+        for channel in ["depth.step0", "bbo", "trade.detail", "mbp.5"] {
+            let _ = check.channel(channel, &tick);
+            assert!(check.told().iter().all(|told| told == "bid= bid_size= ask= ask_size="), "{channel}");
+        }
+    }
+    // 64 MiB of blanks in 64 kB.
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut bomb, &vec![b' '; 64 << 20]).unwrap();
+    let bomb = bomb.finish().unwrap();
+    let read = check.decoder.decode(Frame::Binary(&bomb), Micros(1), &mut check.batch);
+    assert_eq!(read, Err(DecodeError::Garbage("a frame stands for too much text")));
     for bytes in [&b"{\"ping\":1}"[..], &[0x1f, 0x8b, 8, 0], b""] {
         let read = check.decoder.decode(Frame::Binary(bytes), Micros(1), &mut check.batch);
         assert!(matches!(read, Err(DecodeError::Garbage(_))), "{bytes:?}");
