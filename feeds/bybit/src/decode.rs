@@ -71,8 +71,12 @@ impl Decoder for Bybit5 {
         let snapshot = envelope.kind.as_deref() != Some("delta");
         match topic {
             "orderbook" => {
-                let depth = rest.split_once('.').and_then(|(depth, _)| depth.parse().ok());
-                let depth = depth.ok_or(DecodeError::Garbage("book without a depth"))?;
+                let (depth, _) = rest.split_once('.').ok_or(DecodeError::Garbage("book without a depth"))?;
+                let Ok(depth) = depth.parse() else {
+                    // `rpi` and `full`: other views of the book.
+                    batch.ignore(Ignored::NotAQuote);
+                    return Ok("orderbook:other");
+                };
                 self.book(depth, snapshot, &envelope, ts_recv, batch)?;
                 Ok(if snapshot { "orderbook:snapshot" } else { "orderbook:delta" })
             }
