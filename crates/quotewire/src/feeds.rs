@@ -83,6 +83,8 @@ pub(crate) const PRESETS: &[Preset] = &[
     row("bybit", "bybit", "spot", feed_bybit::session),
     row("bybit_linear", "bybit", "linear", feed_bybit::linear),
     row("bybit_inverse", "bybit", "inverse", feed_bybit::inverse),
+    row("iex_tops", "iex_tops", "", feed_iex_tops::session),
+    row("upstream", "upstream", "", feed_upstream::session),
     // New presets stand above this line.
 ];
 
@@ -128,7 +130,6 @@ pub(crate) fn live_sessions(preset: &'static str, overrides: &Overrides) -> Vec<
 
 /// Where a feed comes from.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one a feed, made once at the start")]
 pub(crate) enum Source {
     /// The configuration.
     Configured(FeedConfig),
