@@ -11,6 +11,7 @@
 //! | `rpc:heartbeat`, `rpc:result`, `rpc:error` | life, answers, refusals |
 //! | `chart` and others | no field of a quote |
 
+mod answer;
 mod index;
 mod shapes;
 mod slot;
@@ -18,7 +19,7 @@ mod slot;
 mod tests;
 
 use feed::book::{Book, Ladder};
-use feed::json::{Number, Text};
+use feed::json::Number;
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::{Decimal, Field, Micros, Reason, Side, Source, Status, Update};
 use serde::Deserialize;
@@ -26,13 +27,10 @@ use serde::Deserialize;
 use self::index::Derivatives;
 use self::shapes::{BookData, Envelope, FigureData, StateData, TickerData, TradeData, moment};
 use self::slot::Slot;
-use crate::session::{FIRST_CALL, INSTRUMENTS_PER_CALL, call, test};
+use crate::session::{FIRST_CALL, call, test};
 
 /// Most levels a side. The venue sends the whole book, of some hundred levels; the bound only stops a flood.
 const LEVELS_MAX: usize = 20_000;
-
-/// `too_many_requests`: the call can be made again later, on another connection.
-const TOO_MANY_REQUESTS: i64 = 10_028;
 
 /// Reads the frames of one connection.
 #[derive(Debug, Default)]
@@ -86,7 +84,7 @@ impl Decoder for DeribitDecoder {
                 return Ok("rpc:heartbeat");
             }
             Some(_) => return Err(DecodeError::Garbage("neither subscription nor heartbeat")),
-            None => return answer(&envelope, batch),
+            None => return answer::read(&envelope, batch),
         }
         let Some(channel) = params.and_then(|params| params.channel.as_deref()) else {
             return Err(DecodeError::Garbage("subscription without a channel"));
@@ -165,44 +163,6 @@ fn read(number: Option<Number<'_>>, batch: &mut Batch) -> Option<Option<Decimal>
         batch.ignore(Ignored::BadNumber);
     }
     read.ok()
-}
-
-/// The answer to one of our calls.
-fn answer(envelope: &Envelope<'_>, batch: &mut Batch) -> Result<&'static str, DecodeError> {
-    let first = envelope.number().and_then(|number| number.checked_sub(FIRST_CALL));
-    let asked = first.and_then(|first| usize::try_from(first).ok()).map(|first| {
-        let from = first.saturating_mul(INSTRUMENTS_PER_CALL);
-        from..from.saturating_add(INSTRUMENTS_PER_CALL)
-    });
-    let ids = |batch: &Batch| -> Vec<InstrumentId> {
-        let asked = asked.clone().unwrap_or(0..0);
-        batch.instruments.iter().map(|(id, _)| id).filter(|id| asked.contains(&id.place())).collect()
-    };
-    if let Some(error) = &envelope.error {
-        if asked.is_some() && error.code == TOO_MANY_REQUESTS {
-            return Err(DecodeError::Reconnect(Reason::Venue));
-        }
-        let ids = ids(batch);
-        batch.refused.extend(ids.iter().map(|&id| (Some(id), error.to_string())));
-        if ids.is_empty() {
-            batch.refused.push((None, error.to_string()));
-        }
-        return Ok("rpc:error");
-    }
-    let Some(result) = envelope.result else { return Err(DecodeError::Garbage("neither result nor error")) };
-    if asked.is_some()
-        && let Ok(accepted) = serde_json::from_str::<Vec<Text<'_>>>(result.get())
-    {
-        let names = accepted.iter().filter_map(|channel| channel.split('.').nth(1));
-        let accepted: Vec<InstrumentId> = names.filter_map(|name| batch.instruments.find(name)).collect();
-        let ids = ids(batch);
-        // Accepted instruments that were not asked for show a recording that numbers its calls in another way.
-        if accepted.iter().all(|id| ids.contains(id)) {
-            let left_out = ids.into_iter().filter(|id| !accepted.contains(id));
-            batch.refused.extend(left_out.map(|id| (Some(id), "left out of the accepted channels".into())));
-        }
-    }
-    Ok("rpc:result")
 }
 
 /// One side of the top, of which a message may tell only a half.
