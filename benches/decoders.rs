@@ -31,6 +31,7 @@ const ROWS: &[(&str, &str, Make)] = &[
     ("kraken_v2", "kraken/fixtures/kraken_v2", feed_kraken::session),
     ("kraken", "kraken/fixtures/kraken", feed_kraken::session_v1),
     ("okx", "okx/fixtures", feed_okx::session),
+    ("bitget", "bitget/fixtures", feed_bitget::session),
     ("iex_tops", "iex_tops/fixtures", feed_iex_tops::session),
     ("bitflyer", "bitflyer/fixtures", feed_bitflyer::session),
     ("bithumb", "bithumb/fixtures", feed_bithumb::session),

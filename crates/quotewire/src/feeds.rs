@@ -85,6 +85,9 @@ pub(crate) const PRESETS: &[Preset] = &[
     row("bybit_inverse", "bybit", "inverse", feed_bybit::inverse),
     row("iex_tops", "iex_tops", "", feed_iex_tops::session),
     row("upstream", "upstream", "", feed_upstream::session),
+    row("bitget", "bitget", "spot", feed_bitget::session),
+    row("bitget_usdtm", "bitget", "usdtm", feed_bitget::usdtm),
+    row("bitget_coinm", "bitget", "coinm", feed_bitget::coinm),
     // New presets stand above this line.
 ];
 

@@ -220,11 +220,8 @@ fn answers_and_refusals() {
         check.give(r#"{"req_id":"1","op":"pong","args":["1675418560633"],"conn_id":"c"}"#),
         Ok("op:pong")
     );
-    let others = [
-        ("kline.5", "kline:snapshot"),
-        ("allLiquidation", "other"),
-        ("orderbook.rpi", "orderbook:other"),
-    ];
+    let others =
+        [("kline.5", "kline:snapshot"), ("allLiquidation", "other"), ("orderbook.rpi", "orderbook:other")];
     for (topic, kind) in others {
         assert_eq!(
             check.give(&format!(r#"{{"topic":"{topic}.BTCUSDT","type":"snapshot","data":[]}}"#)),
