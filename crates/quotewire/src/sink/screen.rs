@@ -12,7 +12,7 @@
 //! * when `hold_max` is over since the first one was held, whatever was said meanwhile: a real trend is never frozen for longer,
 //!   and it takes no further update to end it ([`Screen::expire`]).
 //!
-//! It is dropped when the venue goes back to where it was. A price is not compared with one that is older than
+//! It is dropped when the venue goes back to where it was; what the same update told beside it is applied then. A price is not compared with one that is older than
 //! [`REFERENCE_MAX`], nor with one from before a reconnect, a snapshot or a halt.
 
 use std::time::Duration;
@@ -256,8 +256,12 @@ impl State {
         if !is_far_off {
             hold.pass(update);
             if hold.first.iter().all(Option::is_none) {
-                self.hold = None;
+                // What was told beside the wrong price and not again since is still what the venue says.
+                if let Some(hold) = self.hold.take() {
+                    self.accept(&hold, now, instead);
+                }
                 self.remember(update, now);
+                instead.push(*update);
                 return Weighed::Settled;
             }
             self.remember(update, now);
@@ -268,10 +272,12 @@ impl State {
             (Some(_), None) => false,
             (None, _) => true,
         });
-        if agrees {
-            hold.count += 1;
-        } else {
-            (hold.first, hold.count) = (far, 1);
+        hold.count = if agrees { hold.count + 1 } else { 1 };
+        for ((first, far), field) in hold.first.iter_mut().zip(far).zip(WATCHED) {
+            // A price that this update does not tell is neither confirmed nor taken back by it.
+            if update.told().contains(field) {
+                *first = if agrees { first.filter(|_| far.is_some()) } else { far };
+            }
         }
         hold.keep(update);
         if hold.count < moves.confirmations && now.saturating_sub(hold.since) < moves.hold_max {

@@ -210,6 +210,37 @@ fn other_fields_go_past_what_is_held_and_stand() {
     assert_eq!(scene.screen.instead().len(), 0);
 }
 
+fn side(field: Field, price: &str) -> Update {
+    let mut update = Update::new(Source::Direct, Micros(1));
+    update.tell_side(field, decimal(price), Some(Decimal::ONE));
+    update
+}
+
+#[test]
+fn promise_5_what_was_told_beside_a_spike_stands_when_the_venue_goes_back() {
+    let mut scene = Scene::new("BTC-USD", Some(MOVES()));
+    scene.say(&top("100", "101"), ms(0));
+    assert_eq!(scene.say(&top("10", "103"), ms(10)), ["jump"]);
+    assert!(scene.say(&side(Field::Bid, "99"), ms(20)).is_empty());
+    assert_eq!(scene.shown(), "99 103 -", "the venue says nothing but changes: the ask is not told again");
+}
+
+#[test]
+fn promise_5_each_held_price_is_denied_by_itself() {
+    let mut scene = Scene::new("BTC-USD", Some(MOVES()));
+    scene.say(&top("100", "101"), ms(0));
+    scene.say(&side(Field::Bid, "10"), ms(10));
+    scene.say(&side(Field::Ask, "1010"), ms(20));
+    scene.say(&side(Field::Ask, "102"), ms(30));
+    assert_eq!(scene.shown(), "100 102 - suspect", "nobody took back the bid");
+    scene.say(&side(Field::Bid, "99"), ms(40));
+    assert_eq!(scene.shown(), "99 102 -");
+    scene.say(&top("10", "1010"), ms(50));
+    scene.say(&top("98", "1010"), ms(60));
+    scene.say(&side(Field::Ask, "103"), ms(70));
+    assert_eq!(scene.shown(), "98 103 -", "both are taken back, one after the other");
+}
+
 #[test]
 fn the_first_price_of_a_new_connection_is_not_compared_with_one_of_long_ago() {
     let mut scene = Scene::new("BTC-USD", Some(MOVES()));
