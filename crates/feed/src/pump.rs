@@ -59,25 +59,45 @@ pub struct Stats {
 impl Stats {
     /// Adds the counts of another path. Those by instrument are left out: each path has ids of its own.
     pub fn absorb(&mut self, other: &Stats) {
-        self.messages += other.messages;
-        self.garbage += other.garbage;
-        self.reconnects += other.reconnects;
-        self.give_ups += other.give_ups;
-        self.answers += other.answers;
-        self.updates += other.updates;
-        self.changed += other.changed;
-        self.unchanged += other.unchanged;
-        self.older += other.older;
-        self.refused += other.refused;
-        self.refused_symbols += other.refused_symbols;
-        self.refused_subscriptions += other.refused_subscriptions;
-        for &(kind, count) in &other.kinds {
+        // Taken apart whole: a count that is added here one day cannot be forgotten.
+        let Stats {
+            messages,
+            garbage,
+            reconnects,
+            give_ups,
+            answers,
+            updates,
+            changed,
+            unchanged,
+            older,
+            rejected,
+            refused,
+            refused_symbols,
+            refused_subscriptions,
+            kinds,
+            ignored,
+            applied_to: _,
+        } = other;
+        self.messages += messages;
+        self.garbage += garbage;
+        self.reconnects += reconnects;
+        self.give_ups += give_ups;
+        self.answers += answers;
+        self.updates += updates;
+        self.changed += changed;
+        self.unchanged += unchanged;
+        self.older += older;
+        self.rejected += rejected;
+        self.refused += refused;
+        self.refused_symbols += refused_symbols;
+        self.refused_subscriptions += refused_subscriptions;
+        for &(kind, count) in kinds {
             match self.kinds.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, known)) => *known += count,
                 None => self.kinds.push((kind, count)),
             }
         }
-        for (count, more) in self.ignored.iter_mut().zip(other.ignored) {
+        for (count, more) in self.ignored.iter_mut().zip(ignored) {
             *count += more;
         }
     }
