@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use market::{Reason, Status};
 
+/// Most characters of why something ended.
+const WORDS_MAX: usize = 500;
+
 /// Why a connection, or an attempt to connect, ended. A closed list: it is a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
@@ -110,9 +113,13 @@ pub struct End {
 }
 
 impl End {
-    /// An end without a wait that the venue asks for.
+    /// An end without a wait that the venue asks for. A venue's words stay on one line of a log, and are not too many.
     pub fn of(cause: Cause, why: impl Into<String>) -> End {
-        End { cause, why: why.into(), retry_after: None }
+        let mut why: String = why.into();
+        if why.len() > WORDS_MAX || why.contains(char::is_control) {
+            why = why.chars().take(WORDS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        }
+        End { cause, why, retry_after: None }
     }
 }
 
@@ -134,5 +141,12 @@ mod tests {
         for (at, cause) in Cause::ALL.into_iter().enumerate() {
             assert_eq!(cause as usize, at);
         }
+    }
+
+    #[test]
+    fn a_venues_words_stay_on_one_line() {
+        let end = End::of(Cause::ClosedByVenue, "code 1000: bye\n\u{1b}[2JINFO all is well");
+        assert_eq!(end.to_string(), "closed_by_venue: code 1000: bye  [2JINFO all is well");
+        assert_eq!(End::of(Cause::Refused, "é".repeat(1 << 20)).why.chars().count(), WORDS_MAX);
     }
 }
