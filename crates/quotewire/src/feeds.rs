@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use feed::capture::{CaptureReader, Recorder, Recording};
 use feed::metrics::{FeedMetrics, Reporter};
-use feed::supervisor::{FeedEnd, FeedSettings};
+use feed::supervisor::{FeedEnd, FeedHandle, FeedSettings};
 use feed::{Overrides, Session};
 use feed_binance::Market;
 use feed_replay::{Playing, Replay, Track};
 use futures_util::FutureExt;
+use futures_util::future::try_join_all;
 use market::Clock;
 use prometheus::Registry;
 use table::{FeedInfo, FeedMode};
@@ -251,12 +252,7 @@ pub(crate) fn start(
                 settings.recording = recording.map(|to| recorder(to, config.preset, &name, number));
                 running.push(feed::supervisor::spawn(session, settings, sink()?, clock, &metrics.0, stop));
             }
-            Ok(Box::pin(async move {
-                for handle in running {
-                    ended(&name, handle.join().await)?;
-                }
-                Ok(())
-            }))
+            Ok(Box::pin(async move { all_ended(&name, running.into_iter().map(FeedHandle::join)).await }))
         }
     }
 }
@@ -336,6 +332,11 @@ fn lost(name: &str, sink: &mut TableSink) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Waits for all sessions of a feed, side by side: one of them may run for ever, and a fault of another must not wait for it.
+async fn all_ended(name: &str, ends: impl Iterator<Item: Future<Output = FeedEnd>>) -> Result<(), Failure> {
+    try_join_all(ends.map(|end| async move { ended(name, end.await) })).await.map(drop)
+}
+
 /// A feed that was refused leaves the others running; broken state of our own ends the process (promise 9).
 pub(crate) fn ended(name: &str, end: FeedEnd) -> Result<(), Failure> {
     match end {
@@ -346,5 +347,24 @@ pub(crate) fn ended(name: &str, end: FeedEnd) -> Result<(), Failure> {
         }
         FeedEnd::NothingListed => Ok(()),
         FeedEnd::Broken(why) => Err(Failure::failed(format!("feed {name} broke: {why}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+
+    #[test]
+    fn promise_9_a_broken_session_is_told_while_the_one_before_it_runs_on() {
+        let broken = || -> BoxFuture<'static, FeedEnd> { Box::pin(ready(FeedEnd::Broken("x".to_owned()))) };
+        let ends: [BoxFuture<'static, FeedEnd>; 2] = [Box::pin(pending()), broken()];
+        let told = all_ended("a", ends.into_iter()).now_or_never();
+        assert!(matches!(told, Some(Err(_))), "{told:?}");
+        let ends = [FeedEnd::Stopped, FeedEnd::NothingListed].map(ready);
+        assert!(matches!(all_ended("a", ends.into_iter()).now_or_never(), Some(Ok(()))));
     }
 }
