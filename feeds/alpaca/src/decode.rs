@@ -38,6 +38,8 @@ struct Trade {
 pub struct AlpacaV2 {
     /// The latest trades of each symbol, the last one at the end.
     trades: Vec<VecDeque<Trade>>,
+    /// Of which symbols it was said on this connection whether they are traded, by a word or by a trade.
+    spoken: Vec<bool>,
     authenticated: bool,
 }
 
@@ -45,6 +47,15 @@ impl AlpacaV2 {
     /// A decoder for a new connection.
     pub fn new() -> AlpacaV2 {
         AlpacaV2::default()
+    }
+
+    /// Whether nothing on this connection had said if the symbol is traded. From now on something has.
+    fn is_first_word(&mut self, id: InstrumentId) -> bool {
+        let at = id.place();
+        if self.spoken.len() <= at {
+            self.spoken.resize(at + 1, false);
+        }
+        !std::mem::replace(&mut self.spoken[at], true)
     }
 
     fn trades(&mut self, id: InstrumentId) -> &mut VecDeque<Trade> {
@@ -145,7 +156,10 @@ impl AlpacaV2 {
             "c" => self.correct(id, message, at, ts_recv, batch),
             "x" => self.cancel(id, message, at, ts_recv, batch),
             _ => match message.status_code.as_deref().and_then(trading) {
-                Some(status) => batch.push(id, Update::of_status(status, Reason::Venue, ts_recv)),
+                Some(status) => {
+                    self.is_first_word(id);
+                    batch.push(id, Update::of_status(status, Reason::Venue, ts_recv));
+                }
                 None => batch.ignore(Ignored::NotAQuote),
             },
         }
@@ -186,7 +200,11 @@ impl AlpacaV2 {
             }
             trades.push_back(Trade { exchange, id: number, price, size });
         }
-        tell(id, Some((price, size)), at, ts_recv, batch);
+        // A halt of an earlier connection may have ended unheard, and its end is not told again: a trade shows it.
+        let resumed = self.is_first_word(id).then_some((Status::Live, Reason::Confirmed));
+        let mut update = told(Some((price, size)), at, ts_recv);
+        update.status = resumed;
+        batch.push(id, update);
     }
 
     /// Where the trade of that number is among the latest.
@@ -216,7 +234,7 @@ impl AlpacaV2 {
         let number = number.unwrap_or(trades[place].id);
         trades[place] = Trade { exchange, id: number, price, size };
         if is_last {
-            tell(id, Some((price, size)), at, ts_recv, batch);
+            batch.push(id, told(Some((price, size)), at, ts_recv));
         } else {
             batch.ignore(Ignored::NotAQuote);
         }
@@ -238,24 +256,18 @@ impl AlpacaV2 {
         trades.remove(place);
         let last = trades.back().map(|trade| (trade.price, trade.size));
         if was_last {
-            tell(id, last, at, ts_recv, batch);
+            batch.push(id, told(last, at, ts_recv));
         } else {
             batch.ignore(Ignored::NotAQuote);
         }
     }
 }
 
-fn tell(
-    id: InstrumentId,
-    trade: Option<(Decimal, Option<Decimal>)>,
-    at: Option<Micros>,
-    ts_recv: Micros,
-    batch: &mut Batch,
-) {
+fn told(trade: Option<(Decimal, Option<Decimal>)>, at: Option<Micros>, ts_recv: Micros) -> Update {
     let mut update = Update::new(Source::Direct, ts_recv);
     update.ts_event = at;
     update.tell_trade(trade.map(|(price, _)| price), trade.and_then(|(_, size)| size), None);
-    batch.push(id, update);
+    update
 }
 
 fn quote(id: InstrumentId, message: &Said<'_>, at: Option<Micros>, ts_recv: Micros, batch: &mut Batch) {

@@ -23,12 +23,24 @@ const RESUMPTION: u32 = 18;
 
 /// Reads frames of the stocks cluster.
 #[derive(Debug, Default)]
-pub struct Stocks {}
+pub struct Stocks {
+    /// Of which tickers it was said on this connection whether they are traded, by an indicator or by a trade.
+    spoken: Vec<bool>,
+}
 
 impl Stocks {
     /// A decoder for a new connection.
     pub const fn new() -> Stocks {
-        Stocks {}
+        Stocks { spoken: Vec::new() }
+    }
+
+    /// Whether nothing on this connection had said if the ticker is traded. From now on something has.
+    fn is_first_word(&mut self, id: InstrumentId) -> bool {
+        let at = id.place();
+        if self.spoken.len() <= at {
+            self.spoken.resize(at + 1, false);
+        }
+        !std::mem::replace(&mut self.spoken[at], true)
     }
 }
 
@@ -44,7 +56,7 @@ impl Decoder for Stocks {
             serde_json::from_str(text).map_err(|_| DecodeError::Garbage("not an array of events"))?;
         let mut first = Err(DecodeError::Garbage("an empty array"));
         for message in &messages {
-            let kind = event(message, ts_recv, batch)?;
+            let kind = self.event(message, ts_recv, batch)?;
             if first.is_err() {
                 first = Ok(kind);
             }
@@ -62,34 +74,71 @@ fn read(number: Option<Number<'_>>, batch: &mut Batch) -> Option<Option<Decimal>
     read.ok()
 }
 
-fn event(message: &Said<'_>, ts_recv: Micros, batch: &mut Batch) -> Result<&'static str, DecodeError> {
-    let kind = match &*message.ev {
-        "Q" => "Q",
-        "T" => "T",
-        "LULD" => "LULD",
-        "status" => return answer(message, batch),
-        other => {
-            batch.ignore(Ignored::NotAQuote);
-            return Ok(match other {
-                "A" => "A",
-                "AM" => "AM",
-                _ => "other",
-            });
+impl Stocks {
+    fn event(
+        &mut self,
+        message: &Said<'_>,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) -> Result<&'static str, DecodeError> {
+        let kind = match &*message.ev {
+            "Q" => "Q",
+            "T" => "T",
+            "LULD" => "LULD",
+            "status" => return answer(message, batch),
+            other => {
+                batch.ignore(Ignored::NotAQuote);
+                return Ok(match other {
+                    "A" => "A",
+                    "AM" => "AM",
+                    _ => "other",
+                });
+            }
+        };
+        let Some(ticker) = message.sym.as_deref().or(message.ticker.as_deref()) else {
+            return Err(DecodeError::Garbage("no ticker"));
+        };
+        let Some(id) = batch.instruments.resolve(ticker) else {
+            batch.ignore(Ignored::UnknownSymbol);
+            return Ok(kind);
+        };
+        match kind {
+            "Q" => quote(id, message, ts_recv, batch),
+            "T" => self.trade(id, message, ts_recv, batch),
+            _ => self.bands(id, message, ts_recv, batch),
         }
-    };
-    let Some(ticker) = message.sym.as_deref().or(message.ticker.as_deref()) else {
-        return Err(DecodeError::Garbage("no ticker"));
-    };
-    let Some(id) = batch.instruments.resolve(ticker) else {
-        batch.ignore(Ignored::UnknownSymbol);
-        return Ok(kind);
-    };
-    match kind {
-        "Q" => quote(id, message, ts_recv, batch),
-        "T" => trade(id, message, ts_recv, batch),
-        _ => bands(id, message, ts_recv, batch),
+        Ok(kind)
     }
-    Ok(kind)
+
+    fn trade(&mut self, id: InstrumentId, message: &Said<'_>, ts_recv: Micros, batch: &mut Batch) {
+        let (Some(Some(price)), Some(size)) = (read(message.price, batch), read(message.size, batch)) else {
+            return;
+        };
+        let mut update = Update::new(Source::Direct, ts_recv);
+        update.ts_event = moment(message.time);
+        update.tell_trade(Some(price), size, None);
+        // A halt of an earlier connection may have ended unheard, and its end is not told again: a trade shows it.
+        update.status = self.is_first_word(id).then_some((Status::Live, Reason::Confirmed));
+        batch.push(id, update);
+    }
+
+    /// Price bands fill no field; two of the indicators are halt and resumption.
+    fn bands(&mut self, id: InstrumentId, message: &Said<'_>, ts_recv: Micros, batch: &mut Batch) {
+        let indicators = message.indicators.map(|raw| serde_json::from_str::<Vec<u32>>(raw.get()));
+        let indicators = indicators.and_then(Result::ok).unwrap_or_default();
+        let status = indicators.iter().rev().find_map(|&indicator| match indicator {
+            HALT => Some(Status::Halted),
+            RESUMPTION => Some(Status::Live),
+            _ => None,
+        });
+        match status {
+            Some(status) => {
+                self.is_first_word(id);
+                batch.push(id, Update::of_status(status, Reason::Venue, ts_recv));
+            }
+            None => batch.ignore(Ignored::NotAQuote),
+        }
+    }
 }
 
 fn quote(id: InstrumentId, message: &Said<'_>, ts_recv: Micros, batch: &mut Batch) {
@@ -104,31 +153,6 @@ fn quote(id: InstrumentId, message: &Said<'_>, ts_recv: Micros, batch: &mut Batc
         }
     }
     batch.push(id, update);
-}
-
-fn trade(id: InstrumentId, message: &Said<'_>, ts_recv: Micros, batch: &mut Batch) {
-    let (Some(Some(price)), Some(size)) = (read(message.price, batch), read(message.size, batch)) else {
-        return;
-    };
-    let mut update = Update::new(Source::Direct, ts_recv);
-    update.ts_event = moment(message.time);
-    update.tell_trade(Some(price), size, None);
-    batch.push(id, update);
-}
-
-/// Price bands fill no field; two of the indicators are halt and resumption.
-fn bands(id: InstrumentId, message: &Said<'_>, ts_recv: Micros, batch: &mut Batch) {
-    let indicators = message.indicators.map(|raw| serde_json::from_str::<Vec<u32>>(raw.get()));
-    let indicators = indicators.and_then(Result::ok).unwrap_or_default();
-    let status = indicators.iter().rev().find_map(|&indicator| match indicator {
-        HALT => Some(Status::Halted),
-        RESUMPTION => Some(Status::Live),
-        _ => None,
-    });
-    match status {
-        Some(status) => batch.push(id, Update::of_status(status, Reason::Venue, ts_recv)),
-        None => batch.ignore(Ignored::NotAQuote),
-    }
 }
 
 fn answer(message: &Said<'_>, batch: &mut Batch) -> Result<&'static str, DecodeError> {

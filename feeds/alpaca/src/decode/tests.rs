@@ -170,3 +170,16 @@ fn broken_frames_are_garbage_and_bad_numbers_counted() {
     assert!(binary.is_err());
     assert!(read_one(&"[".repeat(5_000)).kind.is_err());
 }
+
+#[test]
+fn the_first_trade_of_a_connection_ends_a_halt_whose_end_was_not_heard() {
+    let mut decoder = AlpacaV2::new();
+    let live = Some((Status::Live, Reason::Confirmed));
+    assert_eq!(read_with(&mut decoder, TRADE).only().status, live);
+    assert_eq!(read_with(&mut decoder, TRADE).only().status, None, "once");
+
+    let mut decoder = AlpacaV2::new();
+    let halt = r#"[{"T":"s","S":"AAPL","sc":"H","t":"2021-02-22T19:15:00Z","z":"C"}]"#;
+    assert_eq!(read_with(&mut decoder, halt).only().status, Some((Status::Halted, Reason::Venue)));
+    assert_eq!(read_with(&mut decoder, TRADE).only().status, None, "a late print ends no halt of this one");
+}

@@ -119,3 +119,12 @@ fn broken_frames_are_garbage_and_bad_numbers_counted() {
     assert!(binary.is_err());
     assert!(read_one(&"[".repeat(5_000)).kind.is_err());
 }
+
+#[test]
+fn the_first_trade_of_a_connection_ends_a_halt_whose_end_was_not_heard() {
+    assert_eq!(read_one(TRADE).only().status, Some((Status::Live, Reason::Confirmed)));
+    let halt = BANDS.replace("[21]", "[17]");
+    let both = format!("[{},{}]", &halt[1..halt.len() - 1], &TRADE[1..TRADE.len() - 1]);
+    let told: Vec<_> = read_one(&both).batch.updates.iter().map(|(_, update)| update.status).collect();
+    assert_eq!(told, [Some((Status::Halted, Reason::Venue)), None], "a late print ends no halt of this one");
+}
