@@ -104,13 +104,27 @@ impl Session for Bybit {
             // The topics of a connection may have 21,000 characters; a hundred symbols have less than half of that.
             instruments_per_connection: 100,
             between_sends: Duration::from_millis(50),
-            // The top of a contract is repeated after 3 s without a change.
-            symbol_silence: (self.market != Market::Spot).then_some(Duration::from_secs(10)),
+            // The top is repeated after 3 s without a change, of spot pairs as of contracts.
+            symbol_silence: Some(Duration::from_secs(10)),
             ..Limits::default()
         }
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(Bybit5::new(self.market))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The venue's documents of v5 (orderbook, 2026) promise it of USDT, USDC and inverse contracts and of spot.
+    #[test]
+    fn a_symbol_of_any_market_that_is_not_repeated_falls_silent() {
+        for market in [Market::Spot, Market::Linear, Market::Inverse] {
+            let limits = Bybit::new(market, &Overrides::default()).limits();
+            assert_eq!(limits.symbol_silence, Some(Duration::from_secs(10)), "{market:?}");
+        }
     }
 }
