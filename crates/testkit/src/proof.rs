@@ -23,7 +23,8 @@ use feed::backoff::Policy;
 use feed::capture::{CaptureReader, Payload, read_rest};
 use feed::metrics::FeedMetrics;
 use feed::{
-    FeedEnd, FeedHandle, FeedSettings, FrameTap, Ignored, Instruments, Overrides, RestAnswer, Session, Timing,
+    Batch, FeedEnd, FeedHandle, FeedSettings, FrameTap, Ignored, Instruments, Overrides, RestAnswer, Session,
+    Timing,
 };
 use market::{Decimal, Field, Micros, RealClock, Reason, Status};
 use serde_json::Value;
@@ -125,6 +126,34 @@ pub fn instruments(session: &dyn Session, answers: &[RestAnswer]) -> Instruments
 pub fn symbols(want: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let all = want["symbols"].as_object().unwrap_or_else(|| panic!("no symbols in {want}"));
     all.iter().map(|(native, symbol)| (native.as_str(), symbol))
+}
+
+/// Gives every frame to a fresh decoder of the session and shows what came of each, with the time of its receipt.
+///
+/// # Panics
+/// When a frame has no time or is not readable; the message shows it.
+pub fn each(session: &dyn Session, frames: &[Recorded], mut look: impl FnMut(Micros, &'static str, &Batch)) {
+    let (mut decoder, mut batch) = (session.decoder(), Batch::new(instruments(session, &[])));
+    for recorded in frames {
+        let Some(frame) = recorded.frame() else { continue };
+        let ts_recv = recorded.ts_recv.unwrap_or_else(|| panic!("no time: {frame:?}"));
+        batch.clear();
+        let kind = decoder.decode(frame, ts_recv, &mut batch);
+        look(ts_recv, kind.unwrap_or_else(|error| panic!("{error}: {frame:?}")), &batch);
+    }
+}
+
+/// The longest time between two updates of one symbol.
+pub fn longest_quiet(session: &dyn Session, frames: &[Recorded]) -> Duration {
+    let (mut heard, mut longest) = (BTreeMap::new(), Duration::ZERO);
+    each(session, frames, |ts_recv, _, batch| {
+        for (id, _) in &batch.updates {
+            if let Some(before) = heard.insert(*id, ts_recv) {
+                longest = longest.max(ts_recv.since(before));
+            }
+        }
+    });
+    longest
 }
 
 /// One line of a recording.
