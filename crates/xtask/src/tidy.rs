@@ -8,6 +8,7 @@
 //! | [`feeds`] | folders, table rows and match arms of feeds are the same set |
 //! | [`recordings`] | every recorded file has its origin written down |
 //! | [`series`] | every metric named under `dashboards/` exists |
+//! | [`traps`] | every test named in the table of traps of `feeds/README.md` exists |
 //! | [`links`] | every link between documents leads somewhere |
 
 mod edges;
@@ -16,6 +17,7 @@ mod links;
 mod recordings;
 mod series;
 mod shape;
+mod traps;
 mod words;
 
 use std::fmt;
@@ -66,7 +68,7 @@ pub(crate) fn run() -> Result<(), Failure> {
 
 /// The rules that need nothing but the files.
 fn of_files(tree: &Tree) -> Vec<Finding> {
-    [shape::check, words::check, feeds::check, recordings::check, series::check, links::check]
+    [shape::check, words::check, feeds::check, recordings::check, series::check, traps::check, links::check]
         .into_iter()
         .flat_map(|rule| rule(tree))
         .collect()
