@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 
 /// Where the ceiling counts dials. A second longer than a minute, because it is the venue that counts: of two dials a
 /// minute apart the first may take longer on its way.
-const MINUTE: Duration = Duration::from_secs(61);
+pub(crate) const MINUTE: Duration = Duration::from_secs(61);
 
 /// The numbers of a back-off.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -182,7 +182,7 @@ pub fn spawn(
     let feed = Arc::new(Feed {
         outlet: Outlet::new(Box::new(sink)),
         metrics: metrics.of_feed(&settings.name),
-        gate: DialGate::new(settings.timing.between_dials),
+        gate: DialGate::new(&settings.timing),
         session,
         clock,
         stop: stop.child_token(),
@@ -218,6 +218,7 @@ async fn run(feed: Arc<Feed>) -> FeedEnd {
 /// Runs all connections and returns the end of the first one that ends for good.
 async fn run_lines(feed: &Arc<Feed>, wanted: Vec<crate::Instruments>) -> End {
     feed.outlet.set_lines(wanted.len());
+    feed.gate.set_lines(wanted.len());
     // All symbols are known before the first dial, so that a client may subscribe whatever the venue does.
     let lines: Vec<Line> = wanted
         .into_iter()

@@ -63,3 +63,20 @@ async fn a_venue_that_drops_at_any_age_has_no_symbol_to_blame() {
         an_hour_of_flapping(Duration::from_millis(millis), true, Duration::from_millis(1)).await;
     }
 }
+
+/// A venue counts the dials of an address, whatever connections they are for.
+#[tokio::test(start_paused = true)]
+async fn the_connections_of_one_feed_share_the_ceiling() {
+    let wires = wires();
+    let natives = ["AAAUSD", "BBBUSD", "CCCUSD", "DDDUSD", "EEEUSD", "FFFUSD", "GGGUSD", "HHHUSD"];
+    let flapping = Market::open(&wires, "127.0.0.1", &natives);
+    flapping.rules().age = Some(Duration::from_secs(1));
+    let mut toy = flapping.toy();
+    toy.limits.instruments_per_connection = 2;
+    let flaps = flapping.feed(toy, |settings| settings.timing.backoff.cap = Duration::from_millis(1));
+    tokio::time::sleep(HOUR).await;
+    let dials = flapping.rules().dials.len();
+    assert!(flapping.dials_in_a_minute() <= 12, "{} dials in a minute", flapping.dials_in_a_minute());
+    assert!((600..=12 * 60).contains(&dials), "all of the ceiling is used: {dials}");
+    flaps.stop().await;
+}

@@ -1,8 +1,10 @@
 //! One connection of a feed, over all its lives: dial, subscribe, take frames, end, wait, dial again.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -26,24 +28,58 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
 mod telling;
 
-/// Keeps the dials of one feed apart from each other.
+/// Keeps the dials of one feed apart from each other, and all of them together below the ceiling: whoever bans by dials a
+/// minute counts those of all connections.
 #[derive(Debug)]
 pub(super) struct DialGate {
     between: Duration,
-    /// When the next dial may be made. Held while waiting, so that connections go through one by one.
-    next: Mutex<Instant>,
+    /// Most dials of all connections in any minute. Set once, before the first dial; it guards no other memory.
+    most: AtomicUsize,
+    turns: Mutex<Turns>,
+}
+
+/// When dials were made, and the next one may be.
+#[derive(Debug)]
+struct Turns {
+    next: Instant,
+    /// The latest dials, at most as many as the ceiling.
+    dials: VecDeque<Instant>,
 }
 
 impl DialGate {
-    pub(super) fn new(between: Duration) -> DialGate {
-        DialGate { between, next: Mutex::new(Instant::now()) }
+    pub(super) fn new(timing: &Timing) -> DialGate {
+        DialGate {
+            between: timing.between_dials,
+            most: AtomicUsize::new(timing.backoff.dials_per_minute.max(1)),
+            turns: Mutex::new(Turns { next: Instant::now(), dials: VecDeque::new() }),
+        }
+    }
+
+    /// The feed has that many connections: where they are more than the ceiling, each may dial once a minute.
+    pub(super) fn set_lines(&self, lines: usize) {
+        self.most.fetch_max(lines, Ordering::Relaxed);
     }
 
     /// Waits for this connection's turn. Cancel-safe: an abandoned wait takes no turn.
     async fn pass(&self) {
-        let mut next = self.next.lock().await;
-        tokio::time::sleep_until(*next).await;
-        *next = Instant::now() + self.between;
+        let most = self.most.load(Ordering::Relaxed);
+        loop {
+            let mut turns = self.turns.lock().await;
+            let now = Instant::now();
+            let full = turns.dials.len() >= most;
+            let free = turns.dials.front().filter(|_| full).map_or(now, |&oldest| oldest + backoff::MINUTE);
+            let due = turns.next.max(free);
+            if due <= now {
+                if full {
+                    turns.dials.pop_front();
+                }
+                turns.dials.push_back(now);
+                turns.next = now + self.between;
+                return;
+            }
+            drop(turns);
+            tokio::time::sleep_until(due).await;
+        }
     }
 }
 
