@@ -184,6 +184,11 @@ impl Lightning {
         if let Some(volume) = read(ticker.volume_by_product.or(ticker.volume), batch) {
             update.tell(Field::Volume24h, volume);
         }
+        // The ticker's time is when it was made. A trade that comes after it may have happened before, and would be taken for an
+        // old one; without a time the better source wins.
+        if update.told().contains(Field::Last) {
+            update.ts_event = None;
+        }
         // A halt ends only by a word, which may be the first one on a new connection.
         let state = ticker.state.as_deref().and_then(state);
         if let Some(state) = state.filter(|&state| slot.state != Some(state)) {

@@ -170,6 +170,11 @@ impl Bithumb {
                 update.tell(field, figure);
             }
         }
+        // The ticker's time is when it was made. A trade that comes after it may have happened before, and would be taken for an
+        // old one; without a time the better source wins.
+        if update.told().contains(Field::Last) {
+            update.ts_event = None;
+        }
         // A halt ends only by a word, which may be the first one on a new connection.
         if let Some(state) = state(message).filter(|&state| slot.state != Some(state)) {
             let confirmed = state == Status::Live && slot.state.is_none();

@@ -91,7 +91,7 @@ fn tickers_of_v1_have_no_sizes() {
         ["bid=29944.390000 bid_size= ask=29944.550000 ask_size= last=29948.21 last_size= last_side= \
           open_24h=30726.18 high_24h=30741.06 low_24h=29336.95 volume_24h=24658.6272 quote_volume_24h=749224809.9118"]
     );
-    assert_eq!(check.batch.updates[0].1.ts_event, Some(Micros(1_654_160_360_101_000)));
+    assert_eq!(check.batch.updates[0].1.ts_event, None, "a trade from before it may come after it");
     let mut check = Check::contracts();
     check.message("mc", "ticker", "snapshot", V1_CONTRACT).unwrap();
     assert!(
@@ -102,7 +102,6 @@ fn tickers_of_v1_have_no_sizes() {
         "{:?}",
         check.told()
     );
-    assert_eq!(check.batch.updates[0].1.ts_event, Some(Micros(1_654_160_847_314_000)));
 }
 
 #[test]
