@@ -14,9 +14,9 @@ use rand::rngs::StdRng;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::Feed;
 use super::trial::Trial;
 use super::vigil::Vigil;
+use super::{Feed, Timing};
 use crate::backoff::{self, Backoff};
 use crate::connection::{Cause, Connection, End, Event, Plan};
 use crate::metrics::Counted;
