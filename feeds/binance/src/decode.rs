@@ -20,7 +20,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::Market;
-use crate::messages::{BookTicker, Event, Head, MarkPrice, Ticker, Trade, Wrapped, time};
+use crate::messages::{BookTicker, Event, Head, MarkPrice, Ticker, Trade, time};
 use crate::scan;
 
 /// Trades that did not happen in the book and say nothing about its price: the insurance fund took over a position,
@@ -102,25 +102,24 @@ impl BinanceDecoder {
         batch.push(id, update);
     }
 
-    fn trade(&mut self, trade: &Trade<'_>, ts_recv: Micros, batch: &mut Batch) {
-        let (Ok(price), Ok(size)) = (trade.p.decimal(), trade.q.decimal()) else {
+    fn trade(&mut self, trade: &Taken<'_>, ts_recv: Micros, batch: &mut Batch) {
+        let (Ok(price), Ok(size)) = (trade.price, trade.size) else {
             return batch.ignore(Ignored::BadNumber);
         };
         let nothing = |number: Option<Decimal>| number.is_none_or(|n| n.is_zero());
-        let off_book = trade.kind.as_deref().is_some_and(|kind| OFF_BOOK.contains(&kind));
+        let off_book = trade.book.is_some_and(|kind| OFF_BOOK.contains(&kind));
         if off_book || nothing(price) || nothing(size) {
             return batch.ignore(Ignored::NotAQuote);
         }
-        let Some(id) = batch.instruments.resolve(&trade.s) else {
+        let Some(id) = batch.instruments.resolve(trade.symbol) else {
             return batch.ignore(Ignored::UnknownSymbol);
         };
         let heard = self.heard(id);
-        let last_id = trade.l.or(trade.t);
-        heard.trade = heard.trade.max(last_id);
+        heard.trade = heard.trade.max(trade.id);
         let mut update = Update::new(Source::Direct, ts_recv);
         update.ts_event = time(trade.traded);
-        update.venue_seq = last_id;
-        let side = if trade.m { Side::Sell } else { Side::Buy };
+        update.venue_seq = trade.id;
+        let side = if trade.sold { Side::Sell } else { Side::Buy };
         update.tell_trade(price, size, Some(side));
         batch.push(id, update);
     }
@@ -203,7 +202,7 @@ impl BinanceDecoder {
             }
             "trade" | "aggTrade" => {
                 let m: Trade<'_> = parse(text)?;
-                self.trade(&m, ts_recv, batch);
+                self.trade(&Taken::from(&m), ts_recv, batch);
                 Ok(if kind == "trade" { "trade" } else { "aggTrade" })
             }
             "24hrTicker" | "24hrMiniTicker" => {
@@ -282,6 +281,26 @@ struct About {
     event: Option<u64>,
 }
 
+/// What a trade says of itself.
+#[derive(Clone, Copy, Debug)]
+struct Taken<'a> {
+    symbol: &'a str,
+    price: Exactly,
+    size: Exactly,
+    id: Option<u64>,
+    traded: u64,
+    sold: bool,
+    book: Option<&'a str>,
+}
+
+impl<'a> From<&'a Trade<'_>> for Taken<'a> {
+    fn from(m: &'a Trade<'_>) -> Taken<'a> {
+        let (price, size) = (m.p.decimal(), m.q.decimal());
+        let book = m.kind.as_deref();
+        Taken { symbol: &m.s, price, size, id: m.l.or(m.t), traded: m.traded, sold: m.m, book }
+    }
+}
+
 impl Decoder for BinanceDecoder {
     fn decode(
         &mut self,
@@ -301,27 +320,18 @@ impl Decoder for BinanceDecoder {
             self.top(m.symbol, numbers, about, ts_recv, batch);
             return Ok("bookTicker");
         }
-        // The frequent ones are told by their stream's name, which saves reading them twice.
-        match scan::stream(text).and_then(|(name, _)| name.split_once('@')) {
-            Some((_, "trade" | "aggTrade")) => {
-                if let Ok(Wrapped { data }) = serde_json::from_str::<Wrapped<Trade<'_>>>(text) {
-                    let kind = match &*data.e {
-                        "trade" => Some("trade"),
-                        "aggTrade" => Some("aggTrade"),
-                        _ => None,
-                    };
-                    if let Some(kind) = kind {
-                        self.trade(&data, ts_recv, batch);
-                        return Ok(kind);
-                    }
-                }
-            }
-            Some((_, depth)) if depth == "depth" || depth.starts_with("depth@") => {
-                parse::<IgnoredAny>(text)?;
-                batch.ignore(Ignored::NotAQuote);
-                return Ok("depthUpdate");
-            }
-            _ => {}
+        if let Some(m) = scan::trade(text) {
+            let (price, size) = (text_decimal(m.price), text_decimal(m.size));
+            let scan::Trade { symbol, id, traded, sold, book, .. } = m;
+            self.trade(&Taken { symbol, price, size, id, traded, sold, book }, ts_recv, batch);
+            return Ok(m.kind);
+        }
+        // Depth is told by its stream's name, which saves reading it twice.
+        let stream = scan::stream(text).and_then(|(name, _)| name.split_once('@'));
+        if stream.is_some_and(|(_, kind)| kind == "depth" || kind.starts_with("depth@")) {
+            parse::<IgnoredAny>(text)?;
+            batch.ignore(Ignored::NotAQuote);
+            return Ok("depthUpdate");
         }
         self.anything(text, ts_recv, batch)
     }

@@ -30,12 +30,6 @@ pub(crate) struct Refusal<'a> {
     pub(crate) msg: Option<Text<'a>>,
 }
 
-/// A payload behind a stream name that was read before.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Wrapped<T> {
-    pub(crate) data: T,
-}
-
 /// The event type of a payload; spot's `bookTicker` and partial depth have none.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Event<'a> {
@@ -67,8 +61,6 @@ pub(crate) struct BookTicker<'a> {
 /// `trade` and `aggTrade`
 #[derive(Debug, Deserialize)]
 pub(crate) struct Trade<'a> {
-    #[serde(borrow)]
-    pub(crate) e: Text<'a>,
     #[serde(borrow)]
     pub(crate) s: Text<'a>,
     /// The trade's id (`trade`).
