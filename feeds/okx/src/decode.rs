@@ -10,15 +10,17 @@
 //! | `event`, `pong` | answers, notices, errors, life |
 
 mod index;
+mod scan;
 mod shapes;
 #[cfg(test)]
 mod tests;
+mod trades;
 
 use feed::book::{Book, Ladder, Rebuilt};
 use feed::json::Number;
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::exact::write_decimal;
-use market::{Decimal, Field, Micros, Reason, Side, Source, Update};
+use market::{Decimal, Field, Micros, Reason, Source, Update};
 use serde::Deserialize;
 
 use self::index::Derivatives;
@@ -107,6 +109,9 @@ impl Decoder for Okx5 {
         let Frame::Text(text) = frame else { return Err(DecodeError::Garbage("binary frame")) };
         if text == "pong" {
             return Ok("pong");
+        }
+        if self.trades(text, ts_recv, batch).is_some() {
+            return Ok("trades");
         }
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|_| DecodeError::Garbage("not an object of v5"))?;
@@ -249,20 +254,6 @@ impl Okx5 {
                 update.tell(field, figure);
             }
         }
-        batch.push(id, update);
-    }
-
-    fn trade(&mut self, id: InstrumentId, trade: &TradeData<'_>, ts_recv: Micros, batch: &mut Batch) {
-        let (Some(Some(price)), Some(size)) = (read(trade.px, batch), read(trade.sz, batch)) else { return };
-        let mut update = Update::new(Source::Direct, ts_recv);
-        update.ts_event = moment(trade.ts);
-        let side = match trade.side.as_deref() {
-            Some("buy") => Some(Side::Buy),
-            Some("sell") => Some(Side::Sell),
-            _ => None,
-        };
-        update.tell_trade(Some(price), size, side);
-        self.slot(id).traded = true;
         batch.push(id, update);
     }
 
