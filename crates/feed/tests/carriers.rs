@@ -165,7 +165,7 @@ async fn a_status_says_whether_asking_again_can_help() {
     let refused = |why: &str| End::of(Cause::Refused, why);
     let later = |why: &str| End::of(Cause::HandshakeRefused, why);
     check("401 Unauthorized", "bad\ntoken", refused("status 401: bad token")).await;
-    check("403 Forbidden", "", refused("status 403")).await;
+    check("403 Forbidden", "", later("status 403")).await;
     check("404 Not Found", "", later("status 404")).await;
     check("301 Moved\r\nlocation: http://127.0.0.1:1/", "", later("status 301")).await;
     let wait = End { retry_after: Some(Duration::from_secs(17)), ..later("status 503: full") };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use market::Symbol;
-use table::{Composites, Member, SymbolId, Table};
+use table::{Composites, FeedMode, Member, SymbolId, Table};
 
 /// What the configuration says of composites.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,12 @@ impl CompositeConfig {
     }
 }
 
+/// Whether the symbols of a feed make composites beside feeds of these modes: a recording or a made-up market has no place among
+/// the prices of now. Where nothing is real, everything joins, so that a demo shows what there is.
+pub(crate) fn joins(mode: FeedMode, all: &[FeedMode]) -> bool {
+    mode == FeedMode::Live || !all.contains(&FeedMode::Live)
+}
+
 /// The composites of a table under a configuration. Cheap to clone; every sink has one.
 #[derive(Clone, Debug)]
 pub(crate) struct Composing {
@@ -65,6 +71,13 @@ impl Composing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_of_now_stays_out_of_what_is() {
+        let all = [FeedMode::Live, FeedMode::Replay, FeedMode::Synthetic];
+        assert_eq!(all.map(|mode| joins(mode, &all)), [true, false, false]);
+        assert_eq!(all[1..].iter().map(|&mode| joins(mode, &all[1..])).collect::<Vec<_>>(), [true, true]);
+    }
 
     #[test]
     fn spot_pairs_have_composites_and_nothing_else_has() {

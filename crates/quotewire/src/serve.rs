@@ -10,13 +10,13 @@ use edge::Edge;
 use feed::capture::Recording;
 use market::{Clock, RealClock};
 use prometheus::{Opts, Registry};
-use table::{FeedInfo, Table};
+use table::{FeedInfo, FeedMode, Table};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
-use crate::composite::Composing;
+use crate::composite::{Composing, joins};
 use crate::config::{self, Config, FeedConfig, FeedKind};
 use crate::failure::Failure;
 use crate::feeds::{self, Source};
@@ -87,7 +87,7 @@ pub(crate) fn registry_for_docs() -> Result<Registry, Failure> {
         name: "example".to_owned(),
         venue: "EXAMPLE".to_owned(),
         kind: "sim".to_owned(),
-        mode: table::FeedMode::Live,
+        mode: FeedMode::Live,
     };
     table.add_feed(info).map_err(|error| Failure::failed(error.to_string()))?;
     TableMetrics::register(&table, &registry).map_err(series)?;
@@ -149,15 +149,17 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
     if sources.is_empty() {
         tracing::warn!("the configuration has no feeds: nothing will be served");
     }
+    let modes: Vec<FeedMode> = sources.iter().map(|source| source.info().mode).collect();
     for source in sources {
         let info = source.info();
+        let composing = joins(info.mode, &modes).then_some(&composing);
         let (name, moves) = (info.name.clone(), source.moves());
         let feed = table.add_feed(info).map_err(|error| Failure::usage(error.to_string()))?;
         let mut sink = || {
             let time = PublishTime::Clock(Arc::clone(&clock));
             let sink = TableSink::new(&table, feed, time, Some(edge.notifier()), Some(ingest.of_feed(&name)))
                 .map_err(|error| Failure::usage(error.to_string()))?;
-            Ok(sink.composing(&composing).screened(moves.clone(), rejects.of_feed(&name), &clock))
+            Ok(sink.composing(composing).screened(moves.clone(), rejects.of_feed(&name), &clock))
         };
         tasks.spawn(feeds::start(source, &mut sink, &clock, &metrics, recording.as_ref(), &stop_feeds)?);
     }

@@ -112,9 +112,9 @@ impl TableSink {
         Ok(TableSink { inner: Arc::new(Mutex::new(inner)), keeper: None })
     }
 
-    /// Has the symbols to come make composites.
-    pub(crate) fn composing(self, composing: &Composing) -> TableSink {
-        self.lock().composing = Some(composing.clone());
+    /// Has the symbols to come make composites, if they shall.
+    pub(crate) fn composing(self, composing: Option<&Composing>) -> TableSink {
+        self.lock().composing = composing.cloned();
         self
     }
 

@@ -134,11 +134,11 @@ impl Answer {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
-    /// What a status other than 200 means. Who we are not will not change by asking again; everything else may.
+    /// What a status other than 200 means. Who we are not will not change by asking again; everything else may, a 403 too:
+    /// what stands before a venue says it to whoever asks too often.
     async fn refusal(&mut self, head: &Response<()>) -> End {
         let status = head.status();
-        let final_ones = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-        let cause = if final_ones.contains(&status) { Cause::Refused } else { Cause::HandshakeRefused };
+        let cause = if status == StatusCode::UNAUTHORIZED { Cause::Refused } else { Cause::HandshakeRefused };
         let mut words = Vec::new();
         let reading = async {
             while let Some(Ok(frame)) = std::future::poll_fn(|cx| self.poll(cx)).await {

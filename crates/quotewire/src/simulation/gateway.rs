@@ -107,7 +107,7 @@ impl Life {
             let feed = table.add_feed(info).unwrap();
             let time = PublishTime::Clock(Arc::clone(&clock));
             let sink = TableSink::new(&table, feed, time, Some(edge.notifier()), None).unwrap();
-            let sink = sink.composing(&composing);
+            let sink = sink.composing(Some(&composing));
             let watched = Watched {
                 inner: sink,
                 symbols: BTreeMap::new(),

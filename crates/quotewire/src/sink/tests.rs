@@ -35,7 +35,7 @@ impl Scene {
         let time = PublishTime::Clock(Arc::clone(&self.clock));
         let mut sink = TableSink::new(&self.table, feed, time, None, None)
             .unwrap()
-            .composing(&self.composing)
+            .composing(Some(&self.composing))
             .screened(self.moves.clone(), self.rejects.of_feed(&name), &self.clock);
         let symbol = Symbol::parse(&format!("{venue}:BTC-USD")).unwrap();
         let symbol = sink.intern(&symbol).unwrap();
