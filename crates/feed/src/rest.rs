@@ -66,9 +66,13 @@ pub async fn fetch(
     let fetching = tokio::task::spawn_blocking(move || {
         requests
             .into_iter()
-            .map(|request| {
-                let body = ask(&request, &headers, ANSWER_LIMIT)?;
-                Ok(RestAnswer { url: request.name(), body })
+            .filter_map(|request| match ask(&request, &headers, ANSWER_LIMIT) {
+                Ok(body) => Some(Ok(RestAnswer { url: request.name(), body })),
+                Err(FetchError::Retry { place, why, .. }) if request.optional => {
+                    tracing::warn!(place, why, "left out of the catalogue");
+                    None
+                }
+                Err(error) => Some(Err(error)),
             })
             .collect::<Result<Vec<RestAnswer>, FetchError>>()
     });

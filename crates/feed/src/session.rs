@@ -51,17 +51,25 @@ pub struct Request {
     pub url: String,
     /// A body of JSON (it may be empty) makes it a POST, its absence a GET.
     pub body: Option<String>,
+    /// Whether the catalogue is of use without its answer: details of one symbol, one region of several.
+    pub optional: bool,
 }
 
 impl Request {
     /// A GET.
     pub fn get(url: impl Into<String>) -> Request {
-        Request { url: url.into(), body: None }
+        Request { url: url.into(), body: None, optional: false }
     }
 
     /// A POST of that JSON.
     pub fn post(url: impl Into<String>, body: impl Into<String>) -> Request {
-        Request { url: url.into(), body: Some(body.into()) }
+        Request { url: url.into(), body: Some(body.into()), optional: false }
+    }
+
+    /// The same, and what comes of it is not needed: an answer that cannot be had is left out.
+    #[must_use]
+    pub fn optional(self) -> Request {
+        Request { optional: true, ..self }
     }
 
     /// What its answer is known by: the URL, and for a POST with a body a blank and the body.
@@ -108,6 +116,8 @@ pub struct KeepAlive {
 pub struct Limits {
     /// Most instruments on one connection; the supervisor opens more connections beyond it.
     pub instruments_per_connection: usize,
+    /// Least time between two dials. OKX takes three connections a second from one address, Bitfinex twenty a minute.
+    pub between_dials: Duration,
     /// Least time between two frames that we send while subscribing.
     pub between_sends: Duration,
     /// Longest message the venue is expected to send, in bytes; a longer one ends the connection.
@@ -128,6 +138,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             instruments_per_connection: 200,
+            between_dials: Duration::from_millis(350),
             between_sends: Duration::from_millis(120),
             message_bytes_max: 4 << 20,
             silence: Duration::from_secs(5),

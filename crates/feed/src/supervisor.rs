@@ -97,8 +97,8 @@ pub struct Timing {
     /// Longest time from dialling to the end of the handshake, and from there until the venue takes a subscription where it
     /// says when it does.
     pub dial_limit: Duration,
-    /// Least time between two dials of the feed. OKX takes three connections a second.
-    pub between_dials: Duration,
+    /// Least time between two dials of the feed, instead of [`crate::Limits::between_dials`].
+    pub between_dials: Option<Duration>,
     /// How long after subscribing a symbol that was not heard of is said to be so.
     pub unheard_after: Duration,
     /// How long a symbol may be in doubt before the connection is renewed: what the decoder asked for may be lost.
@@ -114,7 +114,7 @@ impl Default for Timing {
         Timing {
             backoff: Policy::default(),
             dial_limit: Duration::from_secs(10),
-            between_dials: Duration::from_millis(350),
+            between_dials: None,
             unheard_after: Duration::from_secs(10),
             doubt_limit: Duration::from_secs(10),
             probation: Duration::from_secs(3),
@@ -182,7 +182,7 @@ pub fn spawn(
     let feed = Arc::new(Feed {
         outlet: Outlet::new(Box::new(sink)),
         metrics: metrics.of_feed(&settings.name),
-        gate: DialGate::new(&settings.timing),
+        gate: DialGate::new(&settings.timing, &session.limits()),
         session,
         clock,
         stop: stop.child_token(),

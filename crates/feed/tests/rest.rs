@@ -85,3 +85,16 @@ async fn a_question_may_have_a_body_and_credentials() {
     let heads = venue.heads();
     assert!(heads.iter().all(|head| head.starts_with("POST ") && head.contains("authorization: Bearer abc")));
 }
+
+#[tokio::test]
+async fn an_answer_that_is_not_needed_may_be_missing() {
+    let venue = venue([answer("/list", "L").into(), HttpAnswer::of_status("/details/gone", 404)]).await;
+    let url = |path: &str| format!("{}{path}", venue.rest_url());
+    let requests = |details: Request| vec![details, Request::get(url("/list"))];
+    let answers = fetch(requests(Request::get(url("/details/gone")).optional()), Vec::new()).await.unwrap();
+    assert_eq!(answers, [answer(&url("/list"), "L")]);
+    assert!(
+        fetch(requests(Request::get(url("/details/gone"))), Vec::new()).await.is_err(),
+        "a needed one may not"
+    );
+}

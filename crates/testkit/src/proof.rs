@@ -352,7 +352,7 @@ impl Running {
             ..Policy::default()
         };
         let mut settings = FeedSettings {
-            timing: Timing { backoff, between_dials: Duration::ZERO, ..Timing::default() },
+            timing: Timing { backoff, between_dials: Some(Duration::ZERO), ..Timing::default() },
             stale_after: Some(Duration::from_secs(60)),
             ..FeedSettings::new("proof", symbols.iter().map(|&symbol| symbol.to_owned()).collect())
         };

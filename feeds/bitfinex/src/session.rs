@@ -100,6 +100,8 @@ impl Session for Bitfinex {
         Limits {
             // Four channels of each at most, and 25 on a connection by the lower of the two documents.
             instruments_per_connection: 6,
+            // Twenty connections a minute; one more and the address is blocked for a minute.
+            between_dials: Duration::from_millis(3_200),
             between_sends: Duration::from_millis(20),
             // A heartbeat is promised every 15 s on each channel: two missed ones are too many.
             symbol_silence: Some(Duration::from_secs(35)),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use feed::{
-    CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
+    CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, Request, RestAnswer,
+    Session,
 };
 use serde_json::json;
 
@@ -81,6 +82,12 @@ impl Session for Bitflyer {
     fn catalogue_urls(&self) -> Vec<String> {
         let base = self.settings.rest_url.trim_end_matches('/');
         ["", "/usa", "/eu"].map(|region| format!("{base}{}{region}", catalogue::PATH)).to_vec()
+    }
+
+    fn catalogue_requests(&self) -> Vec<Request> {
+        // The first is the list of Japan; the other regions may be closed without being missed.
+        let asked = self.catalogue_urls().into_iter().map(Request::get).enumerate();
+        asked.map(|(at, request)| if at == 0 { request } else { request.optional() }).collect()
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {

@@ -58,7 +58,7 @@ impl Running {
         let stop = CancellationToken::new();
         let quick =
             Policy { base: Duration::from_millis(5), cap: Duration::from_millis(20), ..Policy::default() };
-        let timing = Timing { backoff: quick, between_dials: Duration::ZERO, ..Timing::default() };
+        let timing = Timing { backoff: quick, between_dials: Some(Duration::ZERO), ..Timing::default() };
         let wishes = FeedSettings { timing, ..FeedSettings::new("coinbase", products.to_vec()) };
         let clock = Arc::new(RealClock::new());
         let _runs_until_stopped =

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use feed::{
-    CatalogueError, Decoder, Instrument, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer,
-    Session,
+    CatalogueError, Decoder, Instrument, InstrumentId, Instruments, KeepAlive, Limits, Overrides, Request,
+    RestAnswer, Session,
 };
 use serde_json::json;
 
@@ -122,6 +122,13 @@ impl Session for GeminiSession {
         let details =
             details.map(|name| format!("{base}{}{}", catalogue::DETAILS, name.to_ascii_lowercase()));
         std::iter::once(format!("{base}{}", catalogue::SYMBOLS)).chain(details).collect()
+    }
+
+    fn catalogue_requests(&self) -> Vec<Request> {
+        // Details of a symbol that is no longer listed must not keep all others out.
+        let details = |url: &str| url.contains(catalogue::DETAILS);
+        let ask = |url: String| if details(&url) { Request::get(url).optional() } else { Request::get(url) };
+        self.catalogue_urls().into_iter().map(ask).collect()
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {

@@ -101,6 +101,8 @@ impl Session for Hyperliquid {
         Limits {
             // 1,000 subscriptions are all that one address may have, so more coins than these get no answer.
             instruments_per_connection: 250,
+            // 30 new connections a minute from one address.
+            between_dials: Duration::from_millis(2_100),
             // 20 texts a second, 1,200 a minute.
             between_sends: Duration::from_millis(50),
             // The book of every coin comes after 5.6 s at most; this is three of them and a lost one.

@@ -21,7 +21,7 @@ use crate::backoff::{self, Backoff};
 use crate::connection::{Cause, Connection, End, Event, Plan};
 use crate::metrics::Counted;
 use crate::rest::{FetchError, shown};
-use crate::{DecodeError, Frame, FrameTap, InstrumentId, Instruments, Request, SymbolRef};
+use crate::{DecodeError, Frame, FrameTap, InstrumentId, Instruments, Limits, Request, SymbolRef};
 
 /// Longest wait before the next dial that a venue may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
@@ -47,9 +47,9 @@ struct Turns {
 }
 
 impl DialGate {
-    pub(super) fn new(timing: &Timing) -> DialGate {
+    pub(super) fn new(timing: &Timing, limits: &Limits) -> DialGate {
         DialGate {
-            between: timing.between_dials,
+            between: timing.between_dials.unwrap_or(limits.between_dials),
             most: AtomicUsize::new(timing.backoff.dials_per_minute.max(1)),
             turns: Mutex::new(Turns { next: Instant::now(), dials: VecDeque::new() }),
         }

@@ -222,7 +222,7 @@ pub fn quick() -> Timing {
             dials_per_minute: 1_000,
             ..Policy::default()
         },
-        between_dials: Duration::ZERO,
+        between_dials: Some(Duration::ZERO),
         ..Timing::default()
     }
 }
