@@ -211,7 +211,7 @@ test("a synthetic market is marked as one", () => opened(async (page) => {
 test("nothing hangs over an edge at any width, with the long prices of real venues", async () => {
   const server = await startServer({ args: [] });
   try {
-    for (const width of [360, 390, 720, 1040, 1041, 1220, 1221, 1280, 1920]) {
+    for (const width of [360, 390, 720, 1040, 1041, 1270, 1271, 1280, 1920]) {
       await opened(async (page) => {
         await state(page, "connected");
         await page.locator("tr[data-status=live]").first().waitFor();
