@@ -17,6 +17,9 @@ const FILES: [(&str, &str); 7] = [
     ("fixtures/SOURCES.md", include_str!("../templates/feed/SOURCES.md.in")),
 ];
 
+/// The manifest of the fuzz targets.
+const FUZZ: &str = "crates/feed/fuzz/Cargo.toml";
+
 /// Makes the adapter and says what comes next.
 pub(crate) fn run(name: &str) -> Result<(), Failure> {
     make(&exec::root(), name)?;
@@ -65,7 +68,27 @@ pub(crate) fn make(root: &Path, name: &str) -> Result<(), Failure> {
             "| `replay` |",
             &format!("| `{name}` | `{}` | | not proven on a recording |", name.to_uppercase()),
         )?,
+        {
+            let dependency = format!("{} = {{ path = \"../../../feeds/{name}\" }}\n", package(name));
+            let (path, text) = insert(
+                root,
+                FUZZ,
+                "# Not a member of the project's workspace",
+                &filled(include_str!("../templates/feed/fuzz_bin.toml.in"), name),
+            )?;
+            (
+                path,
+                text.replacen(
+                    "\n# One target a decoder.",
+                    &format!("{dependency}\n# One target a decoder."),
+                    1,
+                ),
+            )
+        },
     ];
+    let target = root.join(format!("crates/feed/fuzz/fuzz_targets/{name}.rs"));
+    fs::write(&target, filled(include_str!("../templates/feed/fuzz_target.rs.in"), name))
+        .map_err(|error| unwritable(&target, &error))?;
     for (path, template) in FILES {
         let path = folder.join(path);
         let parent = path.parent().unwrap_or(&folder);
@@ -164,6 +187,8 @@ mod tests {
             ("crates/quotewire/Cargo.toml", "feed-replay.workspace = true\n"),
             ("crates/quotewire/src/feeds.rs", "[\n    // New presets stand above this line.\n];\n"),
             ("feeds/README.md", "| `replay` | x |\n"),
+            (FUZZ, "market = {}\n\n# One target a decoder.\n\n# Not a member of the project's workspace:\n"),
+            ("crates/feed/fuzz/fuzz_targets/kraken.rs", ""),
         ];
         for (path, text) in files {
             let path = root.path().join(path);
@@ -185,6 +210,16 @@ mod tests {
                 .contains("    row(\"foo_bar\", \"foo_bar\", \"\", feed_foo_bar::session),\n    // New")
         );
         assert!(text("feeds/README.md").starts_with("| `foo_bar` | `FOO_BAR` |"));
+        assert!(text("crates/feed/fuzz/fuzz_targets/foo_bar.rs").contains("target!(feed_foo_bar::session)"));
+        let fuzz = text(FUZZ);
+        assert!(
+            fuzz.starts_with("market = {}\nfeed-foo-bar = { path = \"../../../feeds/foo_bar\" }\n\n#"),
+            "{fuzz}"
+        );
+        assert!(
+            fuzz.contains("\n[[bin]]\nname = \"foo_bar\"\npath = \"fuzz_targets/foo_bar.rs\"\n"),
+            "{fuzz}"
+        );
         for (path, _) in FILES {
             let written = text(&format!("feeds/foo_bar/{path}"));
             assert!(!written.contains('@'), "{path} has a gap left");

@@ -3,6 +3,8 @@
 //! Each run is written to `benches/results/` with its date, commit, compiler and machine, so that a proof is a fact one
 //! can look up and not a memory.
 
+mod fuzz;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -34,11 +36,11 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
             tsan()?;
             loom()?;
             vanish()?;
-            fuzz(seconds)
+            fuzz::run(seconds)
         }
         Some("tsan") => tsan(),
         Some("loom") => loom(),
-        Some("fuzz") => fuzz(seconds),
+        Some("fuzz") => fuzz::run(seconds),
         Some("vanish") => vanish(),
         Some(other) => {
             Err(Failure::Usage(format!("there is no proof `{other}`, only tsan, loom, vanish, fuzz")))
@@ -84,74 +86,6 @@ fn vanish() -> Result<(), Failure> {
     recorded("vanish", &mut exec::program("bash", ["crates/edge/tests/vanish.sh", "target/debug/quotewire"]))
 }
 
-/// Where fuzz targets are: the wire's, and one for each decoder.
-const FUZZ_FOLDERS: [&str; 2] = ["crates/wire/fuzz", "crates/feed/fuzz"];
-
-/// Every fuzz target for that many seconds. Without AddressSanitizer: there is no `unsafe` to watch.
-fn fuzz(seconds: &str) -> Result<(), Failure> {
-    if exec::find("cargo-fuzz").is_none() {
-        exec::run(&mut exec::cargo(["install", "--locked", "cargo-fuzz"]))?;
-    }
-    for folder in FUZZ_FOLDERS {
-        let targets = exec::read(&mut exec::cargo(["fuzz", "list", "--fuzz-dir", folder]))?;
-        if targets.trim().is_empty() {
-            return failed(format!("{folder} has no fuzz targets"));
-        }
-        for target in targets.split_whitespace() {
-            if let Some(fixtures) = fixtures(target) {
-                seed(folder, target, &fixtures)?;
-            }
-            let limit = format!("-max_total_time={seconds}");
-            // Recorded messages are longer than the fuzzer's own limit of 4 KiB.
-            let mut command = exec::cargo([
-                "fuzz",
-                "run",
-                "-s",
-                "none",
-                "--fuzz-dir",
-                folder,
-                target,
-                "--",
-                &limit,
-                "-max_len=65536",
-            ]);
-            recorded(&format!("fuzz-{target}"), &mut command)?;
-        }
-    }
-    Ok(())
-}
-
-/// The recordings of a preset: a folder of its own among the fixtures of its adapter, or all of them.
-fn fixtures(target: &str) -> Option<String> {
-    let feeds = fs::read_dir(exec::root().join("feeds")).ok()?;
-    let kinds = feeds.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let kind = kinds
-        .filter(|kind| target == kind || target.starts_with(&format!("{kind}_")))
-        .max_by_key(String::len)?;
-    let all = format!("feeds/{kind}/fixtures");
-    let own = format!("{all}/{target}");
-    let there = |path: &str| exec::root().join(path).is_dir();
-    [own, all].into_iter().find(|path| there(path))
-}
-
-/// Makes the corpus of a decoder's target from its recordings.
-fn seed(folder: &str, target: &str, fixtures: &str) -> Result<(), Failure> {
-    let (manifest, corpus) = (format!("{folder}/Cargo.toml"), format!("{folder}/corpus/{target}"));
-    let words = [
-        "run",
-        "--quiet",
-        "--release",
-        "--manifest-path",
-        &manifest,
-        "--bin",
-        "seeds",
-        "--",
-        fixtures,
-        &corpus,
-    ];
-    exec::run(&mut exec::cargo(words))
-}
-
 /// Runs a proof and adds what it said to the results, whatever the outcome.
 fn recorded(name: &str, command: &mut Command) -> Result<(), Failure> {
     let line = exec::spelled(command);
@@ -175,6 +109,15 @@ fn recorded(name: &str, command: &mut Command) -> Result<(), Failure> {
 }
 
 fn entry(line: &str, verdict: &str, took: f64, said: &str) -> Result<String, Failure> {
+    let mut out = circumstances(line)?;
+    let _ = writeln!(out, "{:9} {verdict} in {took:.1} s\n", "verdict");
+    out.push_str(&kept(said));
+    out.push('\n');
+    Ok(out)
+}
+
+/// When, of what, by which compiler, where, and how.
+fn circumstances(line: &str) -> Result<String, Failure> {
     let asked = |name: &str, args: &[&str]| -> Result<String, Failure> {
         Ok(exec::read(&mut exec::program(name, args))?.trim().to_owned())
     };
@@ -197,10 +140,6 @@ fn entry(line: &str, verdict: &str, took: f64, said: &str) -> Result<String, Fai
         ),
     );
     put("command", line);
-    put("verdict", &format!("{verdict} in {took:.1} s"));
-    out.push('\n');
-    out.push_str(&kept(said));
-    out.push('\n');
     Ok(out)
 }
 

@@ -1,4 +1,5 @@
-//! The folders of `feeds/`, the rows of its table, and the feeds that the binary knows are the same set.
+//! The folders of `feeds/`, the rows of its table, and the feeds that the binary knows are the same set; and every preset has
+//! its fuzz target.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ const END: &str = "<!-- end -->";
 
 const README: &str = "feeds/README.md";
 const REGISTRY: &str = "crates/quotewire/src/feeds.rs";
+const FUZZ: &str = "crates/feed/fuzz/Cargo.toml";
 
 /// Reports feeds that one place knows and another does not.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -32,6 +34,13 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         for folder in &folders {
             if !text.contains(&format!("feed_{}::", folder.replace('-', "_"))) {
                 findings.push(Finding::new(REGISTRY, 1, format!("nothing builds `feeds/{folder}`")));
+            }
+        }
+        let manifest = tree.text(FUZZ).unwrap_or_default();
+        for (preset, line) in presets(text) {
+            let target = format!("name = \"{preset}\"\npath = \"fuzz_targets/{preset}.rs\"\n");
+            if !manifest.contains(&target) {
+                findings.push(Finding::new(REGISTRY, line, format!("`{preset}` has no target in {FUZZ}")));
             }
         }
     }
@@ -56,6 +65,13 @@ fn rows(text: &str) -> BTreeMap<String, usize> {
         .take_while(|(_, line)| *line != END)
         .filter_map(|(at, line)| Some((line.strip_prefix("| `")?.split_once('`')?.0.to_owned(), at)))
         .collect()
+}
+
+/// The names of the rows of `PRESETS`, with their lines.
+fn presets(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    lines(text).filter_map(|(at, line)| {
+        Some((line.trim().strip_prefix("row(")?.trim_start().strip_prefix('"')?.split_once('"')?.0, at))
+    })
 }
 
 /// The kinds in the rows of `PRESETS` (the second string of each), and all strings of `OTHER_KINDS`, with their lines.
@@ -88,8 +104,21 @@ mod tests {
     const SOURCE: &str = "    row(\"kraken_v2\", \"kraken\", \"v2\", feed_kraken::session),\n\
                           const OTHER_KINDS: [&str; 1] = [\"sim\"];\nlet a = \"x\";\nfeed_sim::new();\n";
 
-    fn files<'a>(table: &'a str, source: &'a str) -> [(&'a str, &'a str); 4] {
-        [("feeds/kraken/Cargo.toml", ""), ("feeds/sim/Cargo.toml", ""), (README, table), (REGISTRY, source)]
+    const TARGETS: &str = "name = \"kraken_v2\"\npath = \"fuzz_targets/kraken_v2.rs\"\n";
+
+    fn files<'a>(table: &'a str, source: &'a str) -> [(&'a str, &'a str); 5] {
+        let [kraken, sim] = [("feeds/kraken/Cargo.toml", ""), ("feeds/sim/Cargo.toml", "")];
+        [kraken, sim, (README, table), (REGISTRY, source), (FUZZ, TARGETS)]
+    }
+
+    #[test]
+    fn a_preset_that_nobody_fuzzes_is_named() {
+        let two = SOURCE
+            .replace("const OTHER", "row(\"kraken\", \"kraken\", \"v1\", feed_kraken::v1),\nconst OTHER");
+        assert_eq!(
+            said(check, &files(TABLE, &two)),
+            ["crates/quotewire/src/feeds.rs:2: `kraken` has no target in crates/feed/fuzz/Cargo.toml"]
+        );
     }
 
     #[test]
