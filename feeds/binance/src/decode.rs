@@ -10,8 +10,8 @@
 //! | `result`, `error` | an answer to SUBSCRIBE; an error is a refused subscription |
 //! | `serverShutdown` | a new connection is needed |
 //!
-//! `ts_event` is the matching engine's time where there is one (`T`), and for a ticker the end of its window (`C`):
-//! what it says of the last trade is as old as that.
+//! `ts_event` is the matching engine's time where there is one (`T`), and for a ticker the end of its window (`C`), unless it
+//! tells the last trade: that happened some time before, no earlier than the one heard before it.
 
 use feed::json::{Exactly, Number, text_decimal};
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
@@ -65,6 +65,8 @@ struct Heard {
     top: bool,
     /// The highest trade id.
     trade: Option<u64>,
+    /// When the latest trade of a trade stream happened.
+    traded: Option<Micros>,
 }
 
 impl BinanceDecoder {
@@ -116,6 +118,7 @@ impl BinanceDecoder {
         };
         let heard = self.heard(id);
         heard.trade = heard.trade.max(trade.id);
+        heard.traded = heard.traded.max(time(trade.traded));
         let mut update = Update::new(Source::Direct, ts_recv);
         update.ts_event = time(trade.traded);
         update.venue_seq = trade.id;
@@ -156,6 +159,10 @@ impl BinanceDecoder {
             match (ticker.c.decimal(), ticker.last_size.map_or(Ok(None), Number::decimal)) {
                 (Ok(Some(price)), Ok(size)) if !price.is_zero() => {
                     heard.trade = heard.trade.max(newest);
+                    // The ticker's time is when its window ended. A trade that comes after it may have happened before, and
+                    // would be taken for an old one. What is known of this trade's time is that the one heard before it is
+                    // not later; without one the better source wins.
+                    update.ts_event = heard.traded;
                     update.tell_trade(Some(price), size, None);
                 }
                 // A symbol that has not traded yet.

@@ -102,8 +102,10 @@ fn recorded_single_messages_say_what_the_independent_reader_says() {
             let time: Option<u64> = event["exchange_ts"].as_str().map(|text| text.parse().unwrap());
             let got = update.ts_event.map(|t| t.get() as u64 / 1_000);
             match kind {
-                // We take the end of the window (`C`), which comes just before the message was made (`E`).
-                "24hrTicker" => assert!(got < time && got.unwrap() + 300 > time.unwrap(), "{message}"),
+                // The last trade happened some time before.
+                "24hrTicker" => {
+                    assert_eq!((got, update.told().contains(Field::Last)), (None, true), "{message}")
+                }
                 _ => assert_eq!(got, time, "{message}"),
             }
         }
@@ -240,8 +242,39 @@ fn a_ticker_of_a_symbol_without_trades_tells_no_price() {
     let mut bench = Bench::of(Market::Spot);
     let update = bench.update(mini);
     assert_eq!(text(update.values(), Field::Last).as_deref(), Some("0.0025"));
-    assert_eq!(update.ts_event, Some(Micros::from_millis(1_672_515_782_136)));
+    assert_eq!(update.ts_event, None);
     assert!(!update.told().contains(Field::Bid));
+    bench.update(
+        r#"{"e":"trade","E":1672515782135,"s":"X","t":7,"p":"0.0024","q":"1","T":1672515782135,"m":true}"#,
+    );
+    let update = bench.update(mini);
+    assert!(!update.told().contains(Field::Last), "no id says that its trade is a newer one");
+    assert_eq!(update.ts_event, Some(Micros::from_millis(1_672_515_782_136)));
+}
+
+/// The window of a ticker ends at 130 ms; a trade of 129 ms that comes after it is newer than the ticker's last trade all the same.
+#[test]
+fn a_trade_that_comes_after_a_ticker_is_not_older_than_it() {
+    let mut bench = Bench::of(Market::Spot);
+    assert_eq!(bench.update(TICKER).ts_event, None, "of what time its trade is nobody said");
+    let trade = |id: u64, millis: u64| {
+        let at = 1_672_515_782_000 + millis;
+        format!(r#"{{"e":"trade","E":1,"s":"BNBBTC","t":{id},"p":"0.0030","q":"1","T":{at},"m":true}}"#)
+    };
+    let update = bench.update(&trade(18_151, 129));
+    assert_eq!((update.ts_event, update.venue_seq), (Some(Micros(1_672_515_782_129_000)), Some(18_151)));
+    assert!(update.source > Source::Ticker);
+    // A lost trade is made good by the ticker, which the one of before does not outdo, nor does it outdo what comes late.
+    let newer = bench.update(&TICKER.replace("18150", "18152"));
+    assert!(newer.told().contains(Field::Last));
+    assert_eq!(newer.ts_event, Some(Micros(1_672_515_782_129_000)));
+    assert_eq!(bench.update(&trade(18_152, 129)).ts_event, newer.ts_event);
+    let same = bench.update(&TICKER.replace("18150", "18152"));
+    assert_eq!(
+        same.ts_event,
+        Some(Micros(1_672_515_782_130_000)),
+        "without a last price, the end of its window"
+    );
 }
 
 #[test]

@@ -173,6 +173,11 @@ impl V2 {
         if let Some(volume) = read(ticker.volume, batch) {
             update.tell(Field::Volume24h, volume);
         }
+        // The ticker's time is when it was made. A trade that comes after it may have happened before, and would be taken for an
+        // old one; without a time the better source wins.
+        if update.told().contains(Field::Last) {
+            update.ts_event = None;
+        }
         batch.push(id, update);
     }
 

@@ -65,7 +65,7 @@ fn a_ticker_tells_top_last_figures_and_an_open_from_the_change() {
         assert_eq!(check.told(0, field).as_deref(), Some(text), "{}", field.name());
     }
     let (_, update) = &check.batch.updates[0];
-    assert_eq!(update.ts_event, Micros::parse_iso("2022-12-25T09:30:59.123456Z"));
+    assert_eq!(update.ts_event, None, "a trade from before it may come after it");
     assert!(update.snapshot && update.source == Source::Ticker);
     assert_eq!(check.told(0, Field::QuoteVolume24h), None, "Kraken has none");
 }
@@ -107,6 +107,21 @@ fn trades_are_told_by_their_ids_and_silence_the_ticker_s_last() {
     assert_eq!((update.values().side(), update.source), (Some(Side::Sell), Source::Direct));
     check.give(TICKER).unwrap();
     assert_eq!(check.told(0, Field::Last), None);
+}
+
+/// A ticker's time is when it was made: a trade of a moment before it that comes after it is no older than its last price.
+#[test]
+fn a_trade_that_comes_after_a_ticker_is_not_older_than_it() {
+    let mut check = Check::new();
+    check.give(TICKER).unwrap();
+    assert!(check.told(0, Field::Last).is_some() && check.batch.updates[0].1.ts_event.is_none());
+    let before = "2022-12-25T09:30:59.123455Z";
+    check.give(&TRADES.replace("2023-10-06T17:35:55.440295Z", before)).unwrap();
+    let (_, trade) = &check.batch.updates[0];
+    assert_eq!((trade.ts_event, trade.source), (Micros::parse_iso(before), Source::Direct));
+    check.give(TICKER).unwrap();
+    let made = Micros::parse_iso("2022-12-25T09:30:59.123456Z");
+    assert_eq!(check.batch.updates[0].1.ts_event, made, "without a last price the time is of use");
 }
 
 #[test]

@@ -90,7 +90,21 @@ fn a_spot_ticker_has_both_volumes() {
           quote_volume_24h=302140058.01215828"]
     );
     let (_, update) = &check.batch.updates[0];
-    assert_eq!((update.source, update.ts_event), (Source::Ticker, Some(Micros(1_654_166_073_135_000))));
+    assert_eq!((update.source, update.ts_event), (Source::Ticker, None));
+}
+
+/// A ticker made at 135 ms tells the last trade before it; a trade of 134 ms that comes after the ticker is no older than that.
+#[test]
+fn a_trade_that_comes_after_a_ticker_is_not_older_than_it() {
+    let mut check = Check::new();
+    check.give(SPOT).unwrap();
+    assert!(check.told()[0].contains("last=29934 ") && check.batch.updates[0].1.ts_event.is_none());
+    check.give(&TRADES.replace("1740394561685", "1654166073134")).unwrap();
+    assert_eq!(check.batch.updates[0].1.ts_event, Some(Micros(1_654_166_073_134_000)));
+    assert!(check.batch.updates[0].1.source > Source::Ticker);
+    check.give(SPOT).unwrap();
+    let told = check.batch.updates[0].1.ts_event;
+    assert_eq!(told, Some(Micros(1_654_166_073_135_000)), "without a last price the time is of use");
 }
 
 #[test]
