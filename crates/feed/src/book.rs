@@ -6,10 +6,17 @@
 //!
 //! Venues do not say that a level fell out of the subscribed depth, so the book has to forget it by itself: call
 //! [`Book::truncate`] after *all* levels of a message were set, not after each.
+//!
+//! [`Book`] is the levels, [`Rebuilt`] a book with whether it can be trusted, [`Chained`] one whose changes are numbered and
+//! whose snapshot is asked for elsewhere.
 
 use market::{Decimal, Field, Micros, Reason, Source, Status, Update};
 
 use crate::{Batch, DecodeError, Ignored, InstrumentId};
+
+mod chained;
+
+pub use chained::{Chained, Change, Fit};
 
 /// How often in a row a book may be lost on one connection without a good message in between. One more means that not
 /// the messages are wrong but our reading of them, or the connection; asking again and again would only load the venue.

@@ -12,23 +12,18 @@
 //! The names begin with `spot.` or `futures.`.
 
 mod books;
-mod chained;
 mod channels;
-mod seeds;
 mod shapes;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
+use feed::book::{Chained, Change};
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::{Field, Micros, Reason, Side, Source, Update};
 use serde::Deserialize;
 use serde_json::json;
 
-use self::chained::{Chained, Change};
 use self::channels::{Channel, What};
-pub use self::seeds::Seeds;
 use self::shapes::{
     BestData, Envelope, SignedLevel, SystemData, TickerData, TradeData, millis, read, seconds,
 };
@@ -42,15 +37,12 @@ struct Slot {
     /// The latest `u` of `book_ticker`; `Some(None)` when it spoke without one.
     best: Option<Option<u64>>,
     traded: bool,
-    /// Whether the recorded book was taken.
-    seeded: bool,
 }
 
 /// Reads WebSocket v4 frames of public channels, spot and futures.
 #[derive(Debug, Default)]
 pub struct Gate4 {
     slots: Vec<Slot>,
-    seeds: Arc<Seeds>,
     /// The levels of the message being read.
     changes: Vec<Change>,
 }
@@ -59,11 +51,6 @@ impl Gate4 {
     /// A decoder for a new connection.
     pub fn new() -> Gate4 {
         Gate4::default()
-    }
-
-    /// A decoder for a recording whose books were recorded too.
-    pub fn with_seeds(seeds: Arc<Seeds>) -> Gate4 {
-        Gate4 { seeds, ..Gate4::default() }
     }
 
     fn slot(&mut self, id: InstrumentId) -> &mut Slot {

@@ -1,13 +1,12 @@
 //! Where to connect, what to say, how to stay connected.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use feed::{
     CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
 };
 
-use crate::decode::{Seeds, request};
+use crate::decode::request;
 use crate::{Gate4, catalogue};
 
 /// Symbols in one subscription text. Gate names no limit; fifty keep a text under a kilobyte.
@@ -53,8 +52,6 @@ pub struct Gate {
     venue: String,
     ws_url: String,
     rest_url: String,
-    /// Recorded books that came with the catalogue, for the decoders to come.
-    seeds: Mutex<Arc<Seeds>>,
 }
 
 impl Gate {
@@ -66,7 +63,6 @@ impl Gate {
             venue: or(&overrides.venue, market.venue()),
             ws_url: or(&overrides.ws_url, market.ws_url()),
             rest_url: or(&overrides.rest_url, "https://api.gateio.ws").trim_end_matches('/').to_owned(),
-            seeds: Mutex::default(),
         }
     }
 }
@@ -85,7 +81,6 @@ impl Session for Gate {
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
-        *self.seeds.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Seeds::among(answers));
         catalogue::read(answers, self.market == Market::UsdtM, instruments)
     }
 
@@ -122,7 +117,6 @@ impl Session for Gate {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        let seeds = Arc::clone(&self.seeds.lock().unwrap_or_else(PoisonError::into_inner));
-        Box::new(Gate4::with_seeds(seeds))
+        Box::new(Gate4::new())
     }
 }

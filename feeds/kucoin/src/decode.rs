@@ -10,23 +10,17 @@
 //! | `level2Depth5`, `level2Depth50` | top of a whole book |
 //! | `/contract/instrument` | mark, index and funding |
 
-mod chained;
 mod futures;
-mod seeds;
 mod shapes;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
-use feed::book::Ladder;
+use feed::book::{Chained, Change, Fit, Ladder};
 use feed::json::Number;
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::{Field, Micros, Reason, Side, Source, Status, Update};
 use serde::Deserialize;
 
-use self::chained::{Chained, Change, Fit};
-pub use self::seeds::Seeds;
 use self::shapes::{
     Answer, BestData, BookData, ChangesData, Envelope, LevelData, MatchData, TickerData, Wrapped, millis,
     nanos, read, whole,
@@ -56,6 +50,9 @@ static KINDS: [&str; 20] = [
     "/contract/announcement:funding.end",
 ];
 
+/// Levels a side that are kept. The snapshots hold whole books, of a few hundred levels in the recordings.
+const DEPTH: usize = 10_000;
+
 /// What is remembered of one instrument on one connection.
 #[derive(Debug, Default)]
 struct Slot {
@@ -67,15 +64,12 @@ struct Slot {
     traded: bool,
     /// Whether the venue trades it, as last told.
     trading: Option<bool>,
-    /// Whether the recorded book was taken.
-    seeded: bool,
 }
 
 /// Reads frames of the classic WebSocket, spot and futures.
 #[derive(Debug, Default)]
 pub struct KucoinClassic {
     slots: Vec<Slot>,
-    seeds: Arc<Seeds>,
     /// The levels of the message being read.
     changes: Vec<Change>,
 }
@@ -84,11 +78,6 @@ impl KucoinClassic {
     /// A decoder for a new connection.
     pub fn new() -> KucoinClassic {
         KucoinClassic::default()
-    }
-
-    /// A decoder for a recording whose books were recorded too.
-    pub fn with_seeds(seeds: Arc<Seeds>) -> KucoinClassic {
-        KucoinClassic { seeds, ..KucoinClassic::default() }
     }
 
     fn slot(&mut self, id: InstrumentId) -> &mut Slot {
@@ -140,7 +129,7 @@ impl Decoder for KucoinClassic {
         }
         let changes = std::mem::take(&mut self.changes);
         let slot = self.slot(id);
-        match slot.book.snapshot(seq, &changes) {
+        match slot.book.snapshot(DEPTH, seq, &changes) {
             Fit::Applied if slot.best => batch.ignore(Ignored::NotAQuote),
             Fit::Applied => slot.book.rebuilt.tell(id, ts_event, ts_recv, batch),
             Fit::Old => batch.ignore(Ignored::Duplicate),
@@ -445,24 +434,9 @@ impl KucoinClassic {
         }
         self.changes = changes;
         match fit {
-            Fit::Waits => {
-                self.seed(id, end, ts_recv, batch);
-                Ok(())
-            }
             Fit::Gap => self.lose(id, Reason::Gap, ts_recv, batch),
             Fit::Restarted => self.lose(id, Reason::Reset, ts_recv, batch),
-            Fit::Applied | Fit::Old => Ok(()),
-        }
-    }
-
-    /// Begins a book with the recorded one, as soon as the changes have reached its number: what it says is of that moment.
-    fn seed(&mut self, id: InstrumentId, end: u64, ts_recv: Micros, batch: &mut Batch) {
-        let seeds = Arc::clone(&self.seeds);
-        let slot = self.slot(id);
-        let seed = batch.instruments.get(id).and_then(|listed| seeds.of(&listed.native));
-        if let Some(seed) = seed.filter(|seed| !slot.seeded && seed.seq <= end) {
-            slot.seeded = true;
-            self.rest(&seed.answer.url, &seed.answer.body, ts_recv, batch);
+            Fit::Applied | Fit::Waits | Fit::Old => Ok(()),
         }
     }
 

@@ -1,6 +1,5 @@
 //! Where to connect, what to say, how to stay connected.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use feed::json::Text;
@@ -11,7 +10,6 @@ use feed::{
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::decode::Seeds;
 use crate::{KucoinClassic, catalogue};
 
 /// What every dial asks first: the answer names the endpoint and holds a token for it.
@@ -64,8 +62,6 @@ pub struct Kucoin {
     venue: String,
     ws_url: Option<String>,
     rest_url: String,
-    /// Recorded books that came with the catalogue, for the decoders to come.
-    seeds: Mutex<Arc<Seeds>>,
 }
 
 impl Kucoin {
@@ -77,7 +73,6 @@ impl Kucoin {
             venue: overrides.venue.clone().unwrap_or_else(|| market.venue().to_owned()),
             ws_url: overrides.ws_url.clone(),
             rest_url: rest_url.trim_end_matches('/').to_owned(),
-            seeds: Mutex::default(),
         }
     }
 }
@@ -117,7 +112,6 @@ impl Session for Kucoin {
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
-        *self.seeds.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Seeds::among(answers));
         catalogue::read(answers, instruments)
     }
 
@@ -186,8 +180,7 @@ impl Session for Kucoin {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        let seeds = Arc::clone(&self.seeds.lock().unwrap_or_else(PoisonError::into_inner));
-        Box::new(KucoinClassic::with_seeds(seeds))
+        Box::new(KucoinClassic::new())
     }
 }
 

@@ -1,10 +1,9 @@
 //! The channels that send books, and the books of the HTTP interface.
 
-use feed::book::Ladder;
+use feed::book::{Change, Fit, Ladder};
 use feed::{Batch, DecodeError, Ignored, InstrumentId};
 use market::{Decimal, Micros, Reason};
 
-use super::chained::{Change, Fit};
 use super::channels::{Channel, What, order_book_update};
 use super::shapes::{BookData, ChangesData, LevelData, SignedLevel, millis, read, seconds};
 use super::{Gate4, request, resolve};
@@ -15,7 +14,7 @@ const UPDATE_DEPTH: usize = 100;
 const OBU_DEPTH: usize = 400;
 
 /// The symbol of a question for a book, and whether it is one of the futures; `None` of other questions.
-pub(super) fn asked(url: &str) -> Option<(&str, bool)> {
+fn asked(url: &str) -> Option<(&str, bool)> {
     let (path, query) = url.split_once('?')?;
     if !path.ends_with("/order_book") {
         return None;
@@ -181,25 +180,12 @@ impl Gate4 {
         self.changes = changes;
         match fit {
             Fit::Applied => self.tell(id, millis(data.t), ts_recv, batch),
-            Fit::Waits => {
-                batch.ignore(Ignored::BeforeSnapshot);
-                self.seed(id, native, data.end, ts_recv, batch);
-            }
+            Fit::Waits => batch.ignore(Ignored::BeforeSnapshot),
             Fit::Old => batch.ignore(Ignored::Duplicate),
             Fit::Gap => return self.lose(id, channel, &data.s, Reason::Gap, ts_recv, batch),
             Fit::Restarted => return self.lose(id, channel, &data.s, Reason::Reset, ts_recv, batch),
         }
         Ok(())
-    }
-
-    /// Begins a book with the recorded one, as soon as the changes have reached its number: what it says is of that moment.
-    fn seed(&mut self, id: InstrumentId, native: &str, end: u64, ts_recv: Micros, batch: &mut Batch) {
-        let seeds = std::sync::Arc::clone(&self.seeds);
-        let slot = self.slot(id);
-        if let Some(seed) = seeds.of(native).filter(|seed| !slot.seeded && seed.seq <= end) {
-            slot.seeded = true;
-            self.fetched(&seed.answer.url, &seed.answer.body, ts_recv, batch);
-        }
     }
 
     /// Tells the top of the book, unless `book_ticker` does.

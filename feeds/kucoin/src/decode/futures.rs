@@ -1,11 +1,10 @@
 //! The topics of the futures socket that have no twin on the spot one.
 
-use feed::book::Ladder;
+use feed::book::{Change, Ladder};
 use feed::json::text_decimal;
 use feed::{Batch, DecodeError, Ignored, InstrumentId};
 use market::{Decimal, Field, Micros, Source, Update};
 
-use super::chained::Change;
 use super::shapes::{ContractChangeData, ContractData, ContractTopData, Envelope, millis, nanos, read};
 use super::{KucoinClassic, data, push, resolve, tell_top};
 

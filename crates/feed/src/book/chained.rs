@@ -1,27 +1,35 @@
-//! A book whose changes are numbered and whose snapshot comes from elsewhere: changes wait for it, old ones are passed
-//! over, a missing one is a gap.
+//! A book whose changes are numbered and whose snapshot comes from elsewhere (the HTTP interface of Gate, KuCoin and others):
+//! changes wait for it, old ones are passed over, a missing one is a gap.
+//!
+//! A message holds the changes of a range of numbers. It fits when the range begins at most one above the book's number and
+//! ends above it.
 
 use std::collections::VecDeque;
 
-use feed::book::{Ladder, Rebuilt};
 use market::Decimal;
 
-/// Changes that are kept while a book waits for its snapshot. The first message of a book can hold a hundred of them and more;
-/// so many cost a symbol about 48 KiB.
+use super::{Ladder, Rebuilt};
+
+/// Changes that are kept while a book waits for its snapshot. The first message of a book of Gate can hold a hundred of them
+/// and more; so many cost a symbol about 48 KiB.
 const WAITING_MAX: usize = 1_024;
 
 /// What stands at a price after the change of that number.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Change {
-    pub(super) seq: u64,
-    pub(super) ladder: Ladder,
-    pub(super) price: Decimal,
-    pub(super) size: Decimal,
+pub struct Change {
+    /// Its number. Where a venue numbers messages and not changes, that of the message's end.
+    pub seq: u64,
+    /// Which side.
+    pub ladder: Ladder,
+    /// Where.
+    pub price: Decimal,
+    /// How much stands there now; zero removes the level.
+    pub size: Decimal,
 }
 
 /// What a message was to the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fit {
+pub enum Fit {
     /// The book is as the message says.
     Applied,
     /// It waits for a snapshot.
@@ -36,8 +44,9 @@ pub(super) enum Fit {
 
 /// A rebuilt book and the number of its latest change.
 #[derive(Debug, Default)]
-pub(super) struct Chained {
-    pub(super) rebuilt: Rebuilt,
+pub struct Chained {
+    /// The levels, and what was told of them.
+    pub rebuilt: Rebuilt,
     last: u64,
     /// Whether a change has followed the snapshot. Until then older ones are no surprise.
     followed: bool,
@@ -48,8 +57,8 @@ pub(super) struct Chained {
 }
 
 impl Chained {
-    /// Takes a snapshot that the venue pushed itself: it holds whatever came before.
-    pub(super) fn replace(&mut self, depth: usize, seq: u64, levels: &[Change]) {
+    /// Takes a snapshot of `depth` levels a side that the venue pushed itself: it holds whatever came before.
+    pub fn replace(&mut self, depth: usize, seq: u64, levels: &[Change]) {
         self.waiting.clear();
         self.rebuilt.restart(depth);
         self.set_all(levels);
@@ -58,7 +67,7 @@ impl Chained {
     }
 
     /// Takes a whole book without a number, as another state of what was told before.
-    pub(super) fn set_whole(&mut self, levels: &[Change]) {
+    pub fn set_whole(&mut self, levels: &[Change]) {
         let depth = self.rebuilt.book.depth();
         self.rebuilt.book.restart(depth);
         self.set_all(levels);
@@ -71,8 +80,8 @@ impl Chained {
         self.rebuilt.book.truncate();
     }
 
-    /// Takes a snapshot of that number that was asked for, and the changes that have waited for it.
-    pub(super) fn snapshot(&mut self, depth: usize, seq: u64, levels: &[Change]) -> Fit {
+    /// Takes a snapshot of that number that was asked for, `depth` levels a side of it, and the changes that have waited for it.
+    pub fn snapshot(&mut self, depth: usize, seq: u64, levels: &[Change]) -> Fit {
         if self.rebuilt.is_synchronised() && seq <= self.last {
             return Fit::Old;
         }
@@ -94,7 +103,7 @@ impl Chained {
     }
 
     /// Takes the changes numbered `first` to `end`; numbers of which none moves a level are legal.
-    pub(super) fn change(&mut self, first: u64, end: u64, changes: &[Change]) -> Fit {
+    pub fn change(&mut self, first: u64, end: u64, changes: &[Change]) -> Fit {
         if !self.rebuilt.is_synchronised() {
             self.wait(first, end, changes);
             return Fit::Waits;
@@ -105,7 +114,10 @@ impl Chained {
         if first > self.last.saturating_add(1) {
             return Fit::Gap;
         }
-        self.set_all(changes);
+        for change in changes.iter().filter(|change| change.seq > self.last) {
+            self.rebuilt.book.set(change.ladder, change.price, change.size);
+        }
+        self.rebuilt.book.truncate();
         self.last = end;
         self.followed = true;
         self.rebuilt.confirm();
@@ -132,6 +144,9 @@ impl Chained {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Book;
     use super::*;
 
     fn bid(seq: u64, price: i64, size: i64) -> Change {
@@ -157,6 +172,8 @@ mod tests {
         assert_eq!(book.change(2, 3, &[]), Fit::Restarted);
         book.replace(10, 3, &[bid(3, 6, 1)]);
         assert_eq!((best(&book), book.change(4, 4, &[])), (Some(6), Fit::Applied));
+        book.set_whole(&[bid(0, 1, 1)]);
+        assert_eq!((best(&book), book.change(5, 5, &[])), (Some(1), Fit::Applied), "the number stays");
     }
 
     #[test]
@@ -173,8 +190,10 @@ mod tests {
         let mut book = Chained::default();
         assert_eq!(book.snapshot(10, 10, &[bid(10, 1, 1)]), Fit::Applied);
         assert_eq!(book.change(4, 4, &[bid(4, 7, 1)]), Fit::Old);
-        assert_eq!(book.change(9, 11, &[bid(11, 2, 1)]), Fit::Applied, "what both hold is the same in both");
-        assert_eq!(best(&book), Some(2));
+        assert_eq!(book.change(9, 11, &[bid(9, 7, 1), bid(11, 2, 1)]), Fit::Applied);
+        assert_eq!(best(&book), Some(2), "9 is older than the snapshot");
+        assert_eq!(book.change(11, 12, &[bid(12, 3, 1)]), Fit::Applied, "what both hold is the same in both");
+        assert_eq!(best(&book), Some(3));
     }
 
     #[test]
@@ -191,5 +210,62 @@ mod tests {
         book.change(6_002, 6_002, &[bid(6_002, 1, 1)]);
         assert_eq!(book.snapshot(10, 6_000, &[]), Fit::Gap, "6,001 is missing");
         assert_eq!(book.snapshot(10, 6_001, &[]), Fit::Applied);
+    }
+
+    proptest! {
+        /// Whatever a book says it has applied is what all changes up to its number make, in any order of messages, however
+        /// often they come, and whenever the snapshot does.
+        #[test]
+        fn an_applied_book_is_what_all_changes_up_to_its_number_make(
+            truth in prop::collection::vec((0_i64..6, 0_i64..3), 1..30),
+            cuts in prop::collection::vec(1_usize..4, 1..30),
+            order in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..60),
+        ) {
+            let change = |seq: usize| bid(seq as u64 + 1, truth[seq].0, truth[seq].1);
+            let mut messages = Vec::new();
+            let mut at = 0;
+            for cut in cuts {
+                let end = (at + cut).min(truth.len());
+                if at < end {
+                    messages.push((at..end).map(change).collect::<Vec<_>>());
+                }
+                at = end;
+            }
+            let upto = |seq: u64| {
+                let mut book = Book::new(10);
+                for at in 0..seq as usize {
+                    let change = change(at);
+                    book.set(change.ladder, change.price, change.size);
+                }
+                book
+            };
+            let mut book = Chained::default();
+            let mut next = 0;
+            for (follow, pick) in order {
+                let fit = if follow && next < messages.len() {
+                    let message = &messages[next];
+                    next += 1;
+                    book.change(message[0].seq, message[message.len() - 1].seq, message)
+                } else if pick.index(3) == 0 {
+                    let seq = pick.index(truth.len() + 1) as u64;
+                    let levels: Vec<Change> = upto(seq)
+                        .levels(Ladder::Bids)
+                        .map(|level| Change { seq, ladder: Ladder::Bids, price: level.price, size: level.size })
+                        .collect();
+                    book.snapshot(10, seq, &levels)
+                } else {
+                    let message = &messages[pick.index(messages.len())];
+                    book.change(message[0].seq, message[message.len() - 1].seq, message)
+                };
+                if fit == Fit::Gap && book.rebuilt.is_synchronised() {
+                    // What every decoder does; how often is not the question here.
+                    let _too_often = book.rebuilt.lose_unseen(market::Reason::Gap);
+                }
+                if book.rebuilt.is_synchronised() {
+                    let want: Vec<_> = upto(book.last).levels(Ladder::Bids).copied().collect();
+                    prop_assert_eq!(book.rebuilt.book.levels(Ladder::Bids).copied().collect::<Vec<_>>(), want);
+                }
+            }
+        }
     }
 }
