@@ -3,11 +3,12 @@
 //! | message | what it tells |
 //! |---|---|
 //! | `q` | top |
-//! | `t` | last trade |
+//! | `t` | last trade, when its conditions let it be the last (`conditions`) |
 //! | `c`, `x` | a trade was corrected, or taken back |
 //! | `s` | halts and resumptions |
 //! | `success`, `subscription`, `error` | answers |
 
+mod conditions;
 mod shapes;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::{Decimal, Field, Micros, Reason, Source, Status, Update};
 use serde_json::value::RawValue;
 
+use self::conditions::{Effect, effect};
 use self::shapes::Said;
 
 /// Trades that are remembered of each symbol, so that the last one can be taken back.
@@ -36,7 +38,7 @@ struct Trade {
 /// Reads frames of market data v2.
 #[derive(Debug, Default)]
 pub struct AlpacaV2 {
-    /// The latest trades of each symbol, the last one at the end.
+    /// The latest trades of each symbol that made the last price, the last one at the end.
     trades: Vec<VecDeque<Trade>>,
     /// Of which symbols it was said on this connection whether they are traded, by a word or by a trade.
     spoken: Vec<bool>,
@@ -193,6 +195,21 @@ impl AlpacaV2 {
         let (Some(Some(price)), Some(size)) = (read(message.price, batch), read(message.size, batch)) else {
             return;
         };
+        let of_last = |trades: &VecDeque<Trade>| {
+            let (exchange, _) = numbered(message.exchange.as_deref(), None);
+            trades.back().is_some_and(|last| last.exchange == exchange)
+        };
+        match effect(message.conditions, message.tape.as_deref()) {
+            Some(Effect::Always) => {}
+            Some(Effect::OfItsExchange) if of_last(self.trades(id)) => {}
+            Some(Effect::OfItsExchange | Effect::AsTheFirst) => {
+                // The table takes it where it has no last price at all.
+                let mut update = told(Some((price, size)), at, ts_recv);
+                update.source = Source::History;
+                return batch.push(id, update);
+            }
+            Some(Effect::Never) | None => return batch.ignore(Ignored::NotAQuote),
+        }
         let trades = self.trades(id);
         if let (exchange, Some(number)) = numbered(message.exchange.as_deref(), message.id) {
             if trades.len() == TRADES_KEPT {
@@ -228,6 +245,11 @@ impl AlpacaV2 {
         else {
             return;
         };
+        let conditions = effect(message.corrected_conditions, message.tape.as_deref());
+        if !matches!(conditions, Some(Effect::Always | Effect::OfItsExchange)) {
+            // What it is now would not have made the last price.
+            return self.take_back(id, place, at, ts_recv, batch);
+        }
         let (exchange, number) = numbered(message.exchange.as_deref(), message.corrected_id);
         let trades = self.trades(id);
         let is_last = place + 1 == trades.len();
@@ -240,7 +262,6 @@ impl AlpacaV2 {
         }
     }
 
-    /// The last trade is the one before again; absent when none is remembered.
     fn cancel(
         &mut self,
         id: InstrumentId,
@@ -249,8 +270,21 @@ impl AlpacaV2 {
         ts_recv: Micros,
         batch: &mut Batch,
     ) {
-        let found = self.find(id, message.exchange.as_deref(), message.id);
-        let Some(place) = found else { return batch.ignore(Ignored::NotAQuote) };
+        match self.find(id, message.exchange.as_deref(), message.id) {
+            Some(place) => self.take_back(id, place, at, ts_recv, batch),
+            None => batch.ignore(Ignored::NotAQuote),
+        }
+    }
+
+    /// The last trade is the one before again; absent when none is remembered.
+    fn take_back(
+        &mut self,
+        id: InstrumentId,
+        place: usize,
+        at: Option<Micros>,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) {
         let trades = self.trades(id);
         let was_last = place + 1 == trades.len();
         trades.remove(place);

@@ -3,10 +3,11 @@
 //! | event | what it tells |
 //! |---|---|
 //! | `Q` | top |
-//! | `T` | last trade |
+//! | `T` | last trade, when its conditions let it be the last (`conditions`) |
 //! | `LULD` | halts and resumptions, by its indicators |
 //! | `status` | answers |
 
+mod conditions;
 mod shapes;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use feed::json::Number;
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::{Decimal, Field, Micros, Reason, Source, Status, Update};
 
+use self::conditions::{Effect, effect};
 use self::shapes::{Said, moment};
 
 /// The indicators of a halt and of a resumption.
@@ -114,9 +116,18 @@ impl Stocks {
         let (Some(Some(price)), Some(size)) = (read(message.price, batch), read(message.size, batch)) else {
             return;
         };
-        let mut update = Update::new(Source::Direct, ts_recv);
+        let source = match effect(message.conditions) {
+            Some(Effect::Always) => Source::Direct,
+            // The table takes it where it has no last price at all.
+            Some(Effect::AsTheFirst) => Source::History,
+            Some(Effect::Never) | None => return batch.ignore(Ignored::NotAQuote),
+        };
+        let mut update = Update::new(source, ts_recv);
         update.ts_event = moment(message.time);
         update.tell_trade(Some(price), size, None);
+        if source == Source::History {
+            return batch.push(id, update);
+        }
         // A halt of an earlier connection may have ended unheard, and its end is not told again: a trade shows it.
         update.status = self.is_first_word(id).then_some((Status::Live, Reason::Confirmed));
         batch.push(id, update);

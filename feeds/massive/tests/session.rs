@@ -122,5 +122,5 @@ async fn pings_are_sent_while_the_venue_is_quiet() {
 fn the_decoder_keeps_every_promise_of_the_contract() {
     let make =
         || -> (Box<dyn Decoder>, Instruments) { (Box::new(Stocks::new()), Instruments::new("MASSIVE", 50)) };
-    assert_eq!(check_decoder(&make, &frames(), FieldSet::EMPTY).updates.len(), 5);
+    assert_eq!(check_decoder(&make, &frames(), FieldSet::EMPTY).updates.len(), 4);
 }

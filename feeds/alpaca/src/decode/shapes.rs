@@ -30,6 +30,11 @@ pub(super) struct Said<'a> {
     pub(super) id: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "x")]
     pub(super) exchange: Option<Text<'a>>,
+    /// Conditions of a trade or a quote.
+    #[serde(borrow, default, rename = "c")]
+    pub(super) conditions: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "z")]
+    pub(super) tape: Option<Text<'a>>,
     #[serde(borrow, default, rename = "oi")]
     pub(super) original_id: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "ci")]
@@ -38,6 +43,8 @@ pub(super) struct Said<'a> {
     pub(super) corrected_price: Option<Number<'a>>,
     #[serde(borrow, default, rename = "cs")]
     pub(super) corrected_size: Option<Number<'a>>,
+    #[serde(borrow, default, rename = "cc")]
+    pub(super) corrected_conditions: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "sc")]
     pub(super) status_code: Option<Text<'a>>,
     #[serde(default)]

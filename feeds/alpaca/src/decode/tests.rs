@@ -35,10 +35,10 @@ fn read_one(text: &str) -> Read {
 }
 
 const QUOTE: &str = r#"[{"T":"q","S":"AMD","bx":"U","bp":87.66,"bs":1,"ax":"Q","ap":87.68,"as":4,"t":"2021-02-22T15:51:45.335689322Z","c":["R"],"z":"C"}]"#;
-const TRADE: &str = r#"[{"T":"t","i":96921,"S":"AAPL","x":"D","p":126.55,"s":1,"t":"2021-02-22T15:51:44.208Z","c":["@","I"],"z":"C"}]"#;
+const TRADE: &str = r#"[{"T":"t","i":96921,"S":"AAPL","x":"D","p":126.55,"s":1,"t":"2021-02-22T15:51:44.208Z","c":["@"],"z":"C"}]"#;
 
 #[test]
-fn a_quote_tells_the_top_in_round_lots() {
+fn a_quote_tells_the_top_in_shares() {
     let read = read_one(QUOTE);
     assert_eq!(read.kind, Ok("q"));
     assert_eq!(read.told(), "bid=87.66 bid_size=1 ask=87.68 ask_size=4");
@@ -59,11 +59,61 @@ fn a_trade_tells_the_last_without_a_side() {
     assert_eq!(read.only().values().side(), None);
 }
 
+/// Each of these would have been the last price while conditions were not read.
+#[test]
+fn a_trade_that_does_not_make_the_last_price_tells_nothing() {
+    let with = |conditions: &str, tape: &str| {
+        read_one(&TRADE.replace(r#"["@"]"#, conditions).replace(r#""z":"C""#, &format!(r#""z":"{tape}""#)))
+    };
+    for (conditions, tape) in [
+        (r#"["@","I"]"#, "C"),
+        (r#"["@","F","T","I"]"#, "C"),
+        (r#"["@","W"]"#, "C"),
+        (r#"[" ","B"]"#, "A"),
+        (r#"[" ","U"]"#, "B"),
+        ("[7]", "C"),
+    ] {
+        let read = with(conditions, tape);
+        assert_eq!((read.kind, read.batch.updates.len()), (Ok("t"), 0), "{conditions}");
+        assert_eq!(read.batch.ignored, [Ignored::NotAQuote], "{conditions}");
+    }
+    assert_eq!(with(r#"["@","B"]"#, "C").told(), "last=126.55 last_size=1", "bunched, on this tape");
+    for conditions in [r#"["@","Z"]"#, r#"["@","4"]"#, r#"["@","P"]"#] {
+        let first = with(conditions, "C");
+        assert_eq!(
+            (first.told().as_str(), first.only().source),
+            ("last=126.55 last_size=1", Source::History)
+        );
+        assert_eq!(first.only().status, None, "a late print ends no halt");
+    }
+}
+
+/// Sold last: only the exchange that made the last price may go on with it.
+#[test]
+fn a_late_report_is_the_last_of_its_own_exchange_only() {
+    let mut decoder = AlpacaV2::new();
+    let late = TRADE.replace(r#"["@"]"#, r#"[" ","L"]"#).replace(r#""z":"C""#, r#""z":"A""#);
+    assert_eq!(read_with(&mut decoder, &late).only().source, Source::History, "there is no last");
+    read_with(&mut decoder, TRADE);
+    assert_eq!(read_with(&mut decoder, &late).only().source, Source::Direct, "the same exchange");
+    let other = late.replace(r#""x":"D""#, r#""x":"N""#);
+    assert_eq!(read_with(&mut decoder, &other).only().source, Source::History);
+}
+
+#[test]
+fn a_correction_into_what_makes_no_last_price_takes_the_trade_back() {
+    let mut decoder = AlpacaV2::new();
+    read_with(&mut decoder, TRADE);
+    read_with(&mut decoder, &TRADE.replace("96921", "96922").replace("126.55", "130"));
+    let fix = r#"[{"T":"c","S":"AAPL","x":"D","oi":96922,"op":130,"os":1,"oc":["@"],"ci":96930,"cp":131,"cs":2,"cc":["@","I"],"z":"C"}]"#;
+    assert_eq!(read_with(&mut decoder, fix).told(), "last=126.55 last_size=1");
+}
+
 #[test]
 fn a_correction_of_the_last_trade_changes_it() {
     let mut decoder = AlpacaV2::new();
     read_with(&mut decoder, TRADE);
-    let fix = r#"[{"T":"c","S":"AAPL","x":"D","oi":96921,"op":126.55,"os":1,"oc":[" ","7"],"ci":96930,"cp":126.5,"cs":2,"cc":[" ","7"],"z":"C","t":"2023-04-06T14:25:06.542305024Z"}]"#;
+    let fix = r#"[{"T":"c","S":"AAPL","x":"D","oi":96921,"op":126.55,"os":1,"oc":["@"],"ci":96930,"cp":126.5,"cs":2,"cc":["@"],"z":"C","t":"2023-04-06T14:25:06.542305024Z"}]"#;
     let read = read_with(&mut decoder, fix);
     assert_eq!((read.kind.clone(), read.told()), (Ok("c"), "last=126.5 last_size=2".to_owned()));
     let twice = read_with(&mut decoder, fix);

@@ -29,6 +29,9 @@ pub(super) struct Said<'a> {
     pub(super) price: Option<Number<'a>>,
     #[serde(borrow, default, rename = "s")]
     pub(super) size: Option<Number<'a>>,
+    /// The conditions of a trade; a single number in `Q`.
+    #[serde(borrow, default, rename = "c")]
+    pub(super) conditions: Option<&'a RawValue>,
     /// The indicators of `LULD` and `Q`; in `T` the text that names the trade.
     #[serde(borrow, default, rename = "i")]
     pub(super) indicators: Option<&'a RawValue>,

@@ -37,12 +37,12 @@ fn read_one(text: &str) -> Read {
 }
 
 const QUOTE: &str = r#"[{"ev":"Q","sym":"MSFT","bx":4,"bp":114.125,"bs":100,"ax":7,"ap":114.128,"as":160,"c":0,"i":[604],"t":1536036818784,"q":50385480,"z":3}]"#;
-const TRADE: &str = r#"[{"ev":"T","sym":"MSFT","x":4,"i":"12345","z":3,"p":114.125,"s":100,"c":[0,12],"t":1536036818784,"q":3681328}]"#;
+const TRADE: &str = r#"[{"ev":"T","sym":"MSFT","x":4,"i":"12345","z":3,"p":114.125,"s":100,"c":[0],"t":1536036818784,"q":3681328}]"#;
 const BANDS: &str =
     r#"[{"ev":"LULD","T":"MSFT","h":218.96,"l":198.11,"i":[21],"z":3,"t":1601316752683746,"q":290317}]"#;
 
 #[test]
-fn a_quote_tells_the_top_in_round_lots() {
+fn a_quote_tells_the_top_in_shares() {
     let read = read_one(QUOTE);
     assert_eq!(read.kind, Ok("Q"));
     assert_eq!(read.told(), "bid=114.125 bid_size=100 ask=114.128 ask_size=160");
@@ -57,6 +57,31 @@ fn a_trade_tells_the_last_without_a_side() {
     let read = read_one(TRADE);
     assert_eq!((read.kind.clone(), read.told()), (Ok("T"), "last=114.125 last_size=100".to_owned()));
     assert_eq!(read.only().values().side(), None);
+    assert_eq!(
+        read_one(&TRADE.replace(r#""c":[0],"#, "")).told(),
+        "last=114.125 last_size=100",
+        "a regular one"
+    );
+}
+
+/// Each of these would have been the last price while conditions were not read; the first is the documents' own example.
+#[test]
+fn a_trade_that_does_not_make_the_last_price_tells_nothing() {
+    let with = |conditions: &str| read_one(&TRADE.replace("[0]", conditions));
+    for conditions in ["[0,12]", "[37]", "[14,37,41]", "[2]", "[52]", "[53,41]", "[15]", r#"["I"]"#] {
+        let read = with(conditions);
+        assert_eq!((read.kind, read.batch.updates.len()), (Ok("T"), 0), "{conditions}");
+        assert_eq!(read.batch.ignored, [Ignored::NotAQuote], "{conditions}");
+    }
+    for conditions in ["[10]", "[22,41]", "[33]", "[5]"] {
+        let first = with(conditions);
+        assert_eq!(
+            (first.told().as_str(), first.only().source),
+            ("last=114.125 last_size=100", Source::History)
+        );
+        assert_eq!(first.only().status, None, "a late print ends no halt");
+    }
+    assert_eq!(with("[14,41]").only().source, Source::Direct);
 }
 
 #[test]
