@@ -101,8 +101,9 @@ pub fn shown(url: &str) -> String {
 /// The URL as it may be recorded: with its query, because a recording is read by it, but without credentials and
 /// without the values of parameters that can hold one.
 pub fn recordable(url: &str) -> String {
-    const SECRET: [&str; 6] = ["key", "token", "sign", "secret", "auth", "pass"];
-    let mut text = shown(url);
+    const SECRET: [&str; 10] =
+        ["key", "token", "sig", "secret", "auth", "pass", "jwt", "credential", "session", "account"];
+    let mut text = anonymous(&shown(url));
     let query = url.split('#').next().unwrap_or_default().split_once('?').map(|(_, query)| query);
     for (at, parameter) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
         text.push(if at == 0 { '?' } else { '&' });
@@ -115,6 +116,16 @@ pub fn recordable(url: &str) -> String {
         }
     }
     text
+}
+
+/// The same without whose account it is: what follows `/accounts/` in a path.
+fn anonymous(shown: &str) -> String {
+    let mut after_accounts = false;
+    let segment = |segment| {
+        let is_name = std::mem::replace(&mut after_accounts, segment == "accounts");
+        if is_name && segment != "" { "REDACTED" } else { segment }
+    };
+    shown.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
 /// Whether plaintext to this host stays on this machine.
@@ -229,5 +240,13 @@ mod tests {
             "wss://x.example.com/s?streams=btcusdt@trade/ethusdt@trade&apiKey=REDACTED&flag"
         );
         assert_eq!(recordable("https://x.example.com/s"), "https://x.example.com/s");
+        for name in ["jwt", "X-Credential", "Signature", "session_id", "accountId"] {
+            let url = format!("https://x.example.com/s?a=1&{name}=hush");
+            assert_eq!(recordable(&url), format!("https://x.example.com/s?a=1&{name}=REDACTED"));
+        }
+        assert_eq!(
+            recordable("https://x.example.com/v3/accounts/101-004-1/pricing/stream?instruments=EUR_USD"),
+            "https://x.example.com/v3/accounts/REDACTED/pricing/stream?instruments=EUR_USD"
+        );
     }
 }

@@ -5,7 +5,7 @@
 //!   read up to its last flush.
 //! * **The disk is bounded**: when all recordings of the folder take more than [`FolderSettings::max_disk`], the oldest
 //!   closed ones are deleted, those of earlier runs included, so that there is always the latest past. Only files whose
-//!   names have the form above are ever deleted. When nothing is left to delete, recording stops.
+//!   names have the form above are ever deleted, and none through a symbolic link. When nothing is left to delete, recording stops.
 //! * One process records into a folder: `.lock` inside is locked as long as it does.
 
 use std::collections::BTreeMap;
@@ -124,9 +124,13 @@ impl Folder {
         let mut stock =
             Folder { settings: settings.clone(), closed: BTreeMap::new(), closed_bytes: 0, _lock: lock };
         for entry in fs::read_dir(folder).map_err(|error| named(folder, &error))? {
-            let inside = entry?.path();
+            let entry = entry?;
+            // What a link leads to lies somewhere else, and nothing is ever deleted there.
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
             // What cannot be listed is none of ours.
-            let Ok(files) = fs::read_dir(&inside) else { continue };
+            let Ok(files) = fs::read_dir(entry.path()) else { continue };
             for file in files.flatten() {
                 let name = file.file_name().to_str().and_then(PartName::parse);
                 if let (Some(name), Ok(about)) = (name, file.metadata())
@@ -242,5 +246,32 @@ mod tests {
         ] {
             assert_eq!(PartName::parse(text), None, "{text}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_taken_stock_of_through_a_link() {
+        let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let name = "20261121T231917.123456Z-x-0.cap.gz";
+        fs::write(other.path().join(name), [0; 64]).unwrap();
+        std::os::unix::fs::symlink(other.path(), own.path().join("kraken")).unwrap();
+        fs::create_dir(own.path().join("okx")).unwrap();
+        fs::write(own.path().join("okx").join(name), [0; 16]).unwrap();
+        std::os::unix::fs::symlink(
+            other.path().join(name),
+            own.path().join("okx").join(name.replace("x-0", "x-1")),
+        )
+        .unwrap();
+        let settings = FolderSettings {
+            folder: own.path().to_owned(),
+            packing: Packing::Gzip,
+            rotate_size: 1,
+            rotate_age: Duration::MAX,
+            max_disk: 0,
+        };
+        let mut stock = Folder::open(&settings).unwrap();
+        assert_eq!(stock.closed_bytes(), 16);
+        assert_eq!(stock.make_room(0).unwrap(), 1);
+        assert!(other.path().join(name).exists(), "a file outside of the folder was deleted");
     }
 }
