@@ -6,7 +6,7 @@
 //! | `trades` with `te` | last trade; its snapshot the newest one so far |
 //! | `ticker` | high, low, volume; last and prices until better channels do |
 //! | `status` | mark and funding rate of a perpetual |
-//! | `hb` | life of a symbol's channel |
+//! | `hb` | life of a symbol's channel, and by it the death of another one |
 //! | events | what a channel's number stands for, answers, maintenance, errors |
 
 mod channels;
@@ -17,7 +17,7 @@ mod tests;
 
 use feed::book::{Ladder, Rebuilt};
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
-use market::{Field, Micros, Reason, Side, Source, Update};
+use market::{Field, Micros, Reason, Side, Source, Status, Update};
 use serde_json::value::RawValue;
 
 use self::channels::{Channel, Channels, Kind};
@@ -133,7 +133,7 @@ impl BitfinexV2 {
         let millis = array.back(0).filter(|_| timed).and_then(|millis| i64::try_from(millis).ok());
         let times = (millis.filter(|millis| *millis > 0).map(Micros::from_millis), ts_recv);
         let word = first.get();
-        let Some(channel) = self.channels.take(array.channel) else {
+        let Some(channel) = self.channels.take(array.channel, ts_recv) else {
             // A channel's heartbeat may come before the acknowledgement that says what the channel is.
             if word == "\"hb\"" {
                 return Ok("hb");
@@ -151,7 +151,7 @@ impl BitfinexV2 {
         match (channel.kind, word) {
             (_, "\"hb\"") => {
                 batch.heard.push(id);
-                return Ok("hb");
+                return self.left_behind(id, ts_recv, batch).map(|()| "hb");
             }
             (Kind::Book, "\"cs\"") => {
                 let said = parts.next().and_then(|said| said.get().parse().ok());
@@ -193,6 +193,21 @@ impl BitfinexV2 {
         }
         self.doubt(Reason::Gap, ts_recv, batch);
         Err(DecodeError::Reconnect(Reason::Gap))
+    }
+
+    /// At each heartbeat of one of its channels: whether another channel of the symbol has been silent although it is promised
+    /// a heartbeat too. What it shows is old then, and only a new connection brings the channel back.
+    fn left_behind(
+        &mut self,
+        id: InstrumentId,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) -> Result<(), DecodeError> {
+        if !self.channels.is_one_silent(id, ts_recv) {
+            return Ok(());
+        }
+        batch.push(id, Update::of_status(Status::Suspect, Reason::Silence, ts_recv));
+        Err(DecodeError::Reconnect(Reason::Silence))
     }
 
     /// Tells every symbol that has a book suspect.

@@ -41,9 +41,10 @@
 //! | a pair is two codes of three letters, or two codes with a colon between; `F0` ends the codes of perpetuals | documents of 2025-06-10; recorded catalogue, each half being in its list of currencies |
 //! | `pub:map:currency:sym` names codes that differ from the usual ones (`DSH` DASH, `IOT` IOTA, `DOG` MDOGE); `UST` is USDT | documents; current clients |
 //!
-//! # When a number or a checksum does not fit
+//! # When a number or a checksum does not fit, or a channel falls silent
 //!
-//! A counter that does not follow cannot be pinned to one symbol: all that have a book are told `Suspect` before anything
+//! A channel that has been silent for 35 s while another one of its symbol speaks is dead: the symbol is told `Suspect`, and a new
+//! connection is made. A counter that does not follow cannot be pinned to one symbol: all that have a book are told `Suspect` before anything
 //! else, and a new connection is made. A checksum that does not match makes its symbol `Suspect`; its book is taken back and
 //! subscribed again, what comes before the new snapshot is counted as `before_snapshot`, and a fourth loss in a row asks for
 //! a new connection.

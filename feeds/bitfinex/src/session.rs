@@ -14,6 +14,9 @@ pub const WS_URL: &str = "wss://api-pub.bitfinex.com/ws/2";
 /// Where the catalogue is served.
 pub const REST_URL: &str = "https://api-pub.bitfinex.com";
 
+/// Longest silence of a channel. A heartbeat is promised every 15 s on each: two missed ones are too many.
+pub(crate) const SILENCE: Duration = Duration::from_secs(35);
+
 /// Settings of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -103,8 +106,8 @@ impl Session for Bitfinex {
             // Twenty connections a minute; one more and the address is blocked for a minute.
             between_dials: Duration::from_millis(3_200),
             between_sends: Duration::from_millis(20),
-            // A heartbeat is promised every 15 s on each channel: two missed ones are too many.
-            symbol_silence: Some(Duration::from_secs(35)),
+            // One channel that falls silent while another one of the symbol speaks is found by the decoder.
+            symbol_silence: Some(SILENCE),
             ..Limits::default()
         }
     }

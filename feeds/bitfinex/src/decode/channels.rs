@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use feed::{InstrumentId, Instruments};
+use market::Micros;
 
 use super::shapes::Event;
+use crate::session::SILENCE;
 
 /// Most channels of one connection. The venue takes 36.
 const CHANNELS_MAX: usize = 1_000;
@@ -45,6 +47,8 @@ pub(super) struct Channel {
     pub(super) instrument: Option<InstrumentId>,
     /// Nothing came on it yet: the next data is its snapshot.
     pub(super) fresh: bool,
+    /// When something came on it last; `None` until then, and after its silence was found.
+    heard: Option<Micros>,
 }
 
 /// The channels of one connection.
@@ -72,7 +76,7 @@ impl Channels {
         };
         let kind = if native.is_some() { kind } else { Kind::Other(kind.name()) };
         let instrument = native.and_then(|native| instruments.resolve(native));
-        self.0.insert(number, Channel { kind, instrument, fresh: true });
+        self.0.insert(number, Channel { kind, instrument, fresh: true, heard: None });
     }
 
     /// Forgets a channel.
@@ -81,10 +85,25 @@ impl Channels {
     }
 
     /// The channel as it was before this frame, which is not the first one any more from now on.
-    pub(super) fn take(&mut self, number: u64) -> Option<Channel> {
+    pub(super) fn take(&mut self, number: u64, ts_recv: Micros) -> Option<Channel> {
         let channel = self.0.get_mut(&number)?;
         let before = *channel;
         channel.fresh = false;
+        channel.heard = Some(ts_recv);
         Some(before)
+    }
+
+    /// Whether a channel of that symbol which spoke before has been silent for too long, while another one of it speaks now.
+    /// Each silence is found once.
+    pub(super) fn is_one_silent(&mut self, instrument: InstrumentId, ts_recv: Micros) -> bool {
+        let mut found = false;
+        for channel in self.0.values_mut().filter(|channel| channel.instrument == Some(instrument)) {
+            let silent = channel.heard.is_some_and(|heard| ts_recv.since(heard) > SILENCE);
+            if silent && !matches!(channel.kind, Kind::Other(_)) {
+                channel.heard = None;
+                found = true;
+            }
+        }
+        found
     }
 }

@@ -40,8 +40,12 @@ impl Check {
     }
 
     fn give(&mut self, text: &str) -> Result<&'static str, DecodeError> {
+        self.give_at(9, text)
+    }
+
+    fn give_at(&mut self, micros: i64, text: &str) -> Result<&'static str, DecodeError> {
         self.batch.clear();
-        self.decoder.decode(Frame::Text(text), Micros(9), &mut self.batch)
+        self.decoder.decode(Frame::Text(text), Micros(micros), &mut self.batch)
     }
 
     /// The updates as `field=number`, in one line each; a status is shown as such.
@@ -174,6 +178,34 @@ fn a_heartbeat_carries_the_counter_and_is_a_sign_of_life() {
     assert_eq!(check.give(r#"[4,"hb",2]"#), Ok("hb"));
     assert_eq!(check.batch.heard, [InstrumentId(1)]);
     assert_eq!(check.give(r#"[4,"hb",4]"#), Err(DecodeError::Reconnect(Reason::Gap)));
+}
+
+/// A symbol is heard of as long as one of its channels speaks, so the others are compared with that one.
+#[test]
+fn a_channel_that_falls_silent_beside_a_living_one_ends_the_connection() {
+    const S: i64 = 1_000_000;
+    let mut check = Check::new(0);
+    check.give_at(S, TICKER).unwrap();
+    check.give_at(S, SNAPSHOT).unwrap();
+    check.give_at(30 * S, r#"[3,"hb"]"#).unwrap();
+    check.give_at(30 * S, r#"[4,"hb"]"#).unwrap();
+    for second in [20, 36] {
+        // Trades that go on are no sign of life of the ticker, which has until two heartbeats are missing.
+        assert_eq!(check.give_at(second * S, r#"[2,"hb"]"#), Ok("hb"));
+    }
+    assert_eq!(check.give_at(37 * S, r#"[4,"hb"]"#), Ok("hb"), "a channel of another symbol");
+    assert_eq!(check.give_at(37 * S, r#"[2,"hb"]"#), Err(DecodeError::Reconnect(Reason::Silence)));
+    assert_eq!(check.told(), ["suspect/silence"]);
+    assert_eq!(check.batch.updates[0].0, InstrumentId(0));
+    assert_eq!(check.give_at(38 * S, r#"[2,"hb"]"#), Ok("hb"), "it is told once");
+    check.give_at(38 * S, TICKER).unwrap();
+    assert_eq!(check.give_at(60 * S, r#"[3,"hb"]"#), Ok("hb"));
+    assert!(check.give_at(80 * S, r#"[3,"hb"]"#).is_err(), "and again");
+
+    // What never spoke is not dead, and where all are silent the supervisor sees to it.
+    let mut check = Check::new(0);
+    assert_eq!(check.give_at(90 * S, r#"[1,"hb"]"#), Ok("hb"));
+    assert_eq!(check.give_at(200 * S, r#"[1,"hb"]"#), Ok("hb"));
 }
 
 /// Seen in the recording of 2021-04-17: `[232954,"hb",139]` stands 403 lines before channel 232954 is acknowledged.
