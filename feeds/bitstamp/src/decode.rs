@@ -12,12 +12,9 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use feed::book::{Ladder, Rebuilt};
 use feed::json::Number;
-use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId, RestAnswer};
+use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::{Decimal, Field, Micros, Reason, Side, Source, Update};
 
 use self::shapes::{Envelope, Foreign, LevelText, Told, first};
@@ -32,18 +29,6 @@ const WAITING_MAX: usize = 256;
 
 /// The path of an HTTP answer with a book.
 const BOOK_PATH: &str = "/api/v2/order_book/";
-
-/// Books that a recording holds as HTTP answers, by the market's native name: the changes apply to them.
-#[derive(Debug, Default)]
-pub struct Seeds(HashMap<String, String>);
-
-impl Seeds {
-    /// The books among these answers; of several for one market the last.
-    pub fn of(answers: &[RestAnswer]) -> Seeds {
-        let books = answers.iter().filter_map(|answer| Some((native_of(&answer.url)?, answer.body.clone())));
-        Seeds(books.map(|(native, body)| (native.to_owned(), body)).collect())
-    }
-}
 
 /// The market whose book was asked for.
 fn native_of(url: &str) -> Option<&str> {
@@ -113,8 +98,6 @@ struct Slot {
     latest: Option<Micros>,
     /// `order_book_X` tells the top.
     whole: bool,
-    /// The recorded answer was taken, or there is none.
-    seeded: bool,
     /// Changes that came before the book, oldest first.
     waiting: Vec<Change>,
 }
@@ -130,18 +113,12 @@ struct Change {
 #[derive(Debug, Default)]
 pub struct BitstampV2 {
     slots: Vec<Slot>,
-    seeds: Arc<Seeds>,
 }
 
 impl BitstampV2 {
     /// A decoder for a new connection.
     pub fn new() -> BitstampV2 {
         BitstampV2::default()
-    }
-
-    /// A decoder for a recording with books among its HTTP answers.
-    pub fn with_seeds(seeds: Arc<Seeds>) -> BitstampV2 {
-        BitstampV2 { slots: Vec::new(), seeds }
     }
 
     fn slot(&mut self, id: InstrumentId) -> &mut Slot {
@@ -169,7 +146,6 @@ impl Decoder for BitstampV2 {
         match (event, channel, told) {
             ("data", Channel::Changes, Some(told)) => {
                 if let Some(id) = resolve(native, batch) {
-                    self.seed(id, native, ts_recv, batch);
                     self.change(id, told, ts_recv, batch)?;
                 }
                 Ok("data:diff_order_book")
@@ -221,7 +197,6 @@ impl Decoder for BitstampV2 {
         if let Some(native) = native_of(url)
             && let Some(id) = resolve(native, batch)
         {
-            self.slot(id).seeded = true;
             self.snapshot(id, body, ts_recv, batch);
         }
     }
@@ -271,7 +246,7 @@ fn trade(id: InstrumentId, told: &Told<'_>, ts_recv: Micros, batch: &mut Batch) 
         _ => None,
     };
     let mut update = Update::new(Source::Direct, ts_recv);
-    update.ts_event = told.moment();
+    update.ts_event = told.moment(ts_recv);
     update.tell_trade(Some(price), size, side);
     batch.push(id, update);
     Ok(())
@@ -279,7 +254,7 @@ fn trade(id: InstrumentId, told: &Told<'_>, ts_recv: Micros, batch: &mut Batch) 
 
 fn contract(id: InstrumentId, told: &Told<'_>, ts_recv: Micros, batch: &mut Batch) {
     let mut update = Update::new(Source::Direct, ts_recv);
-    update.ts_event = told.moment();
+    update.ts_event = told.moment(ts_recv);
     for (field, figure) in [
         (Field::Mark, told.mark_price),
         (Field::Index, told.index_price),
@@ -308,7 +283,7 @@ impl BitstampV2 {
             batch.ignore(Ignored::BadNumber);
             return Ok(());
         };
-        let moment = told.moment();
+        let moment = told.moment(ts_recv);
         let slot = self.slot(id);
         if slot.whole && moment.is_some() && moment <= slot.latest {
             batch.ignore(Ignored::Duplicate);
@@ -326,17 +301,6 @@ impl BitstampV2 {
         Ok(())
     }
 
-    /// Takes the recorded answer of this market, if there is one, before its first change.
-    fn seed(&mut self, id: InstrumentId, native: &str, ts_recv: Micros, batch: &mut Batch) {
-        if std::mem::replace(&mut self.slot(id).seeded, true) {
-            return;
-        }
-        let seeds = Arc::clone(&self.seeds);
-        if let Some(body) = seeds.0.get(native) {
-            self.snapshot(id, body, ts_recv, batch);
-        }
-    }
-
     /// Starts the rebuilt book with an HTTP answer, and applies to it what came before the answer and is newer.
     fn snapshot(&mut self, id: InstrumentId, body: &str, ts_recv: Micros, batch: &mut Batch) {
         let slot = self.slot(id);
@@ -346,7 +310,7 @@ impl BitstampV2 {
         let Ok(told) = serde_json::from_str::<Told<'_>>(body) else {
             return batch.ignore(Ignored::BadNumber);
         };
-        let moment = told.moment();
+        let moment = told.moment(ts_recv);
         if slot.rebuilt.is_synchronised() && moment <= slot.latest {
             return batch.ignore(Ignored::Duplicate);
         }
@@ -373,7 +337,7 @@ impl BitstampV2 {
         ts_recv: Micros,
         batch: &mut Batch,
     ) -> Result<(), DecodeError> {
-        let moment = told.moment();
+        let moment = told.moment(ts_recv);
         let slot = self.slot(id);
         if slot.whole {
             batch.ignore(Ignored::NotAQuote);
@@ -394,12 +358,13 @@ impl BitstampV2 {
                 slot.waiting.drain(..WAITING_MAX / 2);
             }
             slot.waiting.push(Change { moment, levels });
-        } else if moment <= slot.snapshot {
+        } else if moment.is_some() && moment <= slot.snapshot {
             batch.ignore(Ignored::BeforeSnapshot);
-        } else if moment <= slot.latest {
+        } else if moment.is_some() && moment <= slot.latest {
             batch.ignore(Ignored::Duplicate);
         } else {
-            slot.latest = moment;
+            // Without a time it is taken as it comes.
+            slot.latest = moment.or(slot.latest);
             set(&mut slot.rebuilt, &levels);
             slot.rebuilt.tell(id, moment, ts_recv, batch);
         }

@@ -35,7 +35,7 @@
 //! # When a message is lost
 //!
 //! `order_book_X` states the book afresh each time, so a lost frame is made good by the next one, and there is nothing to
-//! resynchronise. Of `diff_order_book_X` the venue gives no means to notice a loss; no session subscribes it.
+//! resynchronise. A time more than 5 s ahead of ours is none: its message counts, and bounds nothing that follows. Of `diff_order_book_X` the venue gives no means to notice a loss; no session subscribes it.
 
 mod catalogue;
 pub mod decode;

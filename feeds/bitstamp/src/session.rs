@@ -1,6 +1,5 @@
 //! Where to connect, what to say, how to stay connected.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use feed::{
@@ -8,8 +7,7 @@ use feed::{
 };
 use serde_json::json;
 
-use crate::catalogue;
-use crate::decode::{BitstampV2, Seeds};
+use crate::{BitstampV2, catalogue};
 
 /// The WebSocket of spot and perpetuals.
 pub const WS_URL: &str = "wss://ws.bitstamp.net";
@@ -37,15 +35,12 @@ impl Default for Settings {
 #[derive(Debug, Default)]
 pub struct Bitstamp {
     settings: Settings,
-    /// Books among the answers of a recording: changes apply to them. Written by [`Session::catalogue`], read whenever a
-    /// decoder is made; a live session asks for none, so that it stays empty.
-    seeds: Mutex<Arc<Seeds>>,
 }
 
 impl Bitstamp {
     /// A session with these settings.
-    pub fn new(settings: Settings) -> Bitstamp {
-        Bitstamp { settings, seeds: Mutex::default() }
+    pub const fn new(settings: Settings) -> Bitstamp {
+        Bitstamp { settings }
     }
 }
 
@@ -70,8 +65,6 @@ impl Session for Bitstamp {
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
-        let seeds = Seeds::of(answers);
-        *self.seeds.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(seeds);
         catalogue::read(answers, instruments)
     }
 
@@ -111,7 +104,6 @@ impl Session for Bitstamp {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        let seeds = Arc::clone(&self.seeds.lock().unwrap_or_else(PoisonError::into_inner));
-        Box::new(BitstampV2::with_seeds(seeds))
+        Box::new(BitstampV2::new())
     }
 }

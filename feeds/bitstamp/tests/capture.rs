@@ -1,11 +1,9 @@
 //! The decoder over the whole recording: counts by kind, and the final quotes that an independent reader of the same
 //! recording ends with (`fixtures/expected`).
 
-use std::sync::Arc;
-
-use feed::{Decoder, Ignored, Instruments, Overrides};
+use feed::{Batch, Decoder, Ignored, Instruments, Overrides};
 use feed_bitstamp::{BitstampV2, session};
-use market::{Field, FieldSet};
+use market::{Field, FieldSet, Micros};
 use serde_json::Value;
 use testkit::contract::check_decoder;
 use testkit::naive::Played;
@@ -49,22 +47,6 @@ fn the_recording_ends_with_the_right_quotes() {
     played.check_ignored(&[(Ignored::BeforeSnapshot, 114), (Ignored::TopUnmoved, 352)]);
 }
 
-/// `quotewire replay` hands the recorded answers to the catalogue alone: the books among them reach the decoder that way.
-#[test]
-fn books_among_the_answers_of_a_recording_reach_the_decoder() {
-    let session = session(&Overrides::default());
-    let rest = fixtures().rest("20210417");
-    assert_eq!(rest.len(), 11, "the markets and ten books");
-    let instruments = instruments(session.as_ref(), &rest);
-    let mut tap = feed::FrameTap::new(session.decoder(), instruments);
-    let mut sink = testkit::naive::NaiveSink::default();
-    for recorded in fixtures().frames("20210417") {
-        let at = recorded.ts_recv.unwrap();
-        tap.frame(recorded.frame().unwrap(), at, &mut sink).unwrap();
-    }
-    check_end(&Played { tap, sink }, &fixtures().expected("20210417"));
-}
-
 #[test]
 fn the_recorded_catalogue_gives_every_market_its_name() {
     let session = session(&Overrides::default());
@@ -78,10 +60,10 @@ fn the_recorded_catalogue_gives_every_market_its_name() {
 /// Repeatable, digits kept, and no panic on anything, over the recording and every single message.
 #[test]
 fn the_decoder_keeps_every_promise_of_the_contract() {
-    let session = Arc::new(session(&Overrides::default()));
+    let session = session(&Overrides::default());
     let rest = fixtures().rest("20210417");
     let make = || -> (Box<dyn Decoder>, Instruments) {
-        let instruments = instruments(session.as_ref().as_ref(), &[]);
+        let instruments = instruments(session.as_ref(), &[]);
         (session.decoder(), instruments)
     };
     check_decoder(&make, &fixtures().frames("20210417"), FieldSet::EMPTY);
@@ -91,8 +73,13 @@ fn the_decoder_keeps_every_promise_of_the_contract() {
     // With the answers there are books to rebuild; their digits stand in the answers, so that they are not looked for.
     let all: FieldSet = Field::NUMBER_FIELDS.into_iter().collect();
     let make = || -> (Box<dyn Decoder>, Instruments) {
-        let instruments = instruments(session.as_ref().as_ref(), &rest);
-        (session.decoder(), instruments)
+        let mut batch = Batch::new(instruments(session.as_ref(), &rest));
+        let mut decoder = session.decoder();
+        for answer in &rest {
+            // Their times are not of the future.
+            decoder.rest(&answer.url, &answer.body, Micros(i64::MAX), &mut batch);
+        }
+        (decoder, batch.instruments)
     };
     check_decoder(&make, &fixtures().frames("20210417"), all);
 }
@@ -102,8 +89,8 @@ fn the_decoder_keeps_every_promise_of_the_contract() {
 fn single_messages_tell_what_they_hold() {
     let mut seen = 0;
     for (text, want) in fixtures().singles("single-cryptomsgparser") {
-        let mut batch = feed::Batch::new(Instruments::new("BITSTAMP", 10));
-        let kind = BitstampV2::new().decode(feed::Frame::Text(&text), market::Micros(1), &mut batch);
+        let mut batch = Batch::new(Instruments::new("BITSTAMP", 10));
+        let kind = BitstampV2::new().decode(feed::Frame::Text(&text), Micros(1), &mut batch);
         let Ok(kind) = kind else {
             assert!(text.starts_with(r#"{"timestamp""#), "an answer of the HTTP interface: {text}");
             continue;

@@ -1,12 +1,17 @@
 //! The shapes of v2 frames, borrowed from their text.
 
 use std::fmt;
+use std::time::Duration;
 
 use feed::json::{Number, Text};
 use market::{Decimal, Micros};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// How far the venue's clock may be ahead of ours. Recorded clocks differ by less than two seconds; where ours is further
+/// behind than this, messages count in the order in which they come.
+const AHEAD_MAX: Duration = Duration::from_secs(5);
 
 /// What every frame has on its outermost level.
 #[derive(Deserialize)]
@@ -63,10 +68,12 @@ pub(super) struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// The venue's time to the microsecond; without one, its time to the second.
-    pub(super) fn moment(&self) -> Option<Micros> {
+    /// The venue's time to the microsecond; without one, its time to the second. A time of the future is none: everything
+    /// after it would seem old, and the market would stand still until then.
+    pub(super) fn moment(&self, ts_recv: Micros) -> Option<Micros> {
         let micros = whole(self.microtimestamp);
-        micros.or_else(|| whole(self.timestamp)?.checked_mul(1_000_000)).map(Micros)
+        let moment = micros.or_else(|| whole(self.timestamp)?.checked_mul(1_000_000)).map(Micros)?;
+        (moment.since(ts_recv) <= AHEAD_MAX).then_some(moment)
     }
 }
 

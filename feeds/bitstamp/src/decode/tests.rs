@@ -1,9 +1,14 @@
 //! Single v2 frames: each kind of message and each oddity.
 
+use std::time::Duration;
+
 use feed::Instruments;
 use market::{Status, Symbol};
 
 use super::*;
+
+/// Later than every moment in these tests.
+const NOW: Micros = Micros(1_800_000_000_000_000);
 
 struct Check {
     decoder: BitstampV2,
@@ -12,21 +17,17 @@ struct Check {
 
 impl Check {
     fn new() -> Check {
-        Check::with(BitstampV2::new())
-    }
-
-    fn with(decoder: BitstampV2) -> Check {
         let mut instruments = Instruments::new("BITSTAMP", 4);
         for (native, name) in [("btcusd", "BTC-USD"), ("btcusd-perp", "BTC-USD-PERP")] {
             instruments.add(native, Symbol::of_venue("BITSTAMP", name).unwrap());
         }
         instruments.close();
-        Check { decoder, batch: Batch::new(instruments) }
+        Check { decoder: BitstampV2::new(), batch: Batch::new(instruments) }
     }
 
     fn give(&mut self, text: &str) -> Result<&'static str, DecodeError> {
         self.batch.clear();
-        self.decoder.decode(Frame::Text(text), Micros(9), &mut self.batch)
+        self.decoder.decode(Frame::Text(text), NOW, &mut self.batch)
     }
 
     /// A book message of that channel of BTC-USD.
@@ -93,7 +94,7 @@ fn changes_wait_for_an_answer_with_the_book() {
     assert_eq!(check.batch.ignored, [Ignored::BeforeSnapshot]);
     check.batch.clear();
     let url = "https://www.bitstamp.net/api/v2/order_book/btcusd/?group=1";
-    check.decoder.rest(url, BOOK, Micros(9), &mut check.batch);
+    check.decoder.rest(url, BOOK, NOW, &mut check.batch);
     assert_eq!(check.told(), ["bid=60546.68 bid_size=1.10000000 ask=60577.89 ask_size=0.30000000"]);
     assert!(check.batch.updates[0].1.snapshot);
     check.levels("diff_order_book", 100, r#"["60550","1"]"#, "").unwrap();
@@ -108,14 +109,10 @@ fn changes_wait_for_an_answer_with_the_book() {
 #[test]
 fn deletion_is_a_zero_however_it_is_spelled() {
     for zero in ["0.00000000", "0.00000", "0"] {
-        let mut check = Check::with(BitstampV2::with_seeds(Arc::new(Seeds::of(&[RestAnswer {
-            url: "https://www.bitstamp.net/api/v2/order_book/btcusd".to_owned(),
-            body: BOOK.to_owned(),
-        }]))));
+        let mut check = Check::new();
+        check.decoder.rest("/api/v2/order_book/btcusd", BOOK, NOW, &mut check.batch);
         check.levels("diff_order_book", 101, &format!(r#"["60546.68","{zero}"]"#), "").unwrap();
-        let told = check.told();
-        assert_eq!(told.len(), 2, "the answer, then the change: {told:?}");
-        assert_eq!(told[1], "bid=60546.00 bid_size=2 ask=60577.89 ask_size=0.30000000");
+        assert_eq!(check.told(), ["bid=60546.00 bid_size=2 ask=60577.89 ask_size=0.30000000"]);
     }
 }
 
@@ -125,11 +122,42 @@ fn changes_that_came_before_the_answer_and_are_newer_are_applied_to_it() {
     check.levels("diff_order_book", 99, r#"["60551","9"]"#, "").unwrap();
     check.levels("diff_order_book", 101, r#"["60550","1"]"#, "").unwrap();
     check.batch.clear();
-    check.decoder.rest("/api/v2/order_book/btcusd", BOOK, Micros(9), &mut check.batch);
+    check.decoder.rest("/api/v2/order_book/btcusd", BOOK, NOW, &mut check.batch);
     assert_eq!(check.told(), ["bid=60550 bid_size=1 ask=60577.89 ask_size=0.30000000"]);
     check.batch.clear();
-    check.decoder.rest("/api/v2/order_book/btcusd", BOOK, Micros(9), &mut check.batch);
+    check.decoder.rest("/api/v2/order_book/btcusd", BOOK, NOW, &mut check.batch);
     assert_eq!(check.batch.ignored, [Ignored::Duplicate], "an answer of before does not take it back");
+}
+
+/// One message with a clock gone wrong must not make everything after it look old.
+#[test]
+fn a_time_of_the_future_is_none() {
+    const FAR: u64 = 4_102_444_800_000_000;
+    let mut check = Check::new();
+    check.levels("order_book", 100, BID, ASK).unwrap();
+    check.levels("order_book", FAR, BID, ASK).unwrap();
+    assert_eq!((check.told().len(), check.batch.updates[0].1.ts_event), (1, None));
+    check.levels("order_book", 101, BID, ASK).unwrap();
+    assert_eq!(check.batch.updates[0].1.ts_event, Some(Micros(101)), "the next one is no old one");
+    check.levels("order_book", 101, BID, ASK).unwrap();
+    assert_eq!(check.batch.ignored, [Ignored::Duplicate], "what came before counts on");
+    // Nearer than the clocks may differ.
+    let near = NOW.plus(Duration::from_secs(5));
+    check.levels("order_book", near.0 as u64, BID, ASK).unwrap();
+    assert_eq!(check.batch.updates[0].1.ts_event, Some(near));
+    check.levels("order_book", near.0 as u64 + 1, BID, ASK).unwrap();
+    assert_eq!(check.batch.updates[0].1.ts_event, None);
+
+    let mut check = Check::new();
+    check.decoder.rest("/api/v2/order_book/btcusd", BOOK, NOW, &mut check.batch);
+    check.levels("diff_order_book", FAR, r#"["60550","1"]"#, "").unwrap();
+    check.levels("diff_order_book", 101, r#"["60551","2"]"#, "").unwrap();
+    assert_eq!(check.told(), ["bid=60551 bid_size=2 ask=60577.89 ask_size=0.30000000"]);
+    check.give(&format!(
+        r#"{{"data":{{"microtimestamp":"{FAR}","amount_str":"1","price_str":"5","type":0}},"channel":"live_trades_btcusd","event":"trade"}}"#
+    ))
+    .unwrap();
+    assert_eq!((check.told().len(), check.batch.updates[0].1.ts_event), (1, None));
 }
 
 #[test]
@@ -139,14 +167,14 @@ fn a_whole_book_silences_the_changes() {
     check.levels("diff_order_book", 105, r#"["60550","1"]"#, "").unwrap();
     assert_eq!((check.told().len(), check.batch.ignored.as_slice()), (0, &[Ignored::NotAQuote][..]));
     check.batch.clear();
-    check.decoder.rest("/api/v2/order_book/btcusd", BOOK, Micros(9), &mut check.batch);
+    check.decoder.rest("/api/v2/order_book/btcusd", BOOK, NOW, &mut check.batch);
     assert_eq!((check.told().len(), check.batch.ignored.as_slice()), (0, &[Ignored::NotAQuote][..]));
 }
 
 #[test]
 fn an_unreadable_change_makes_the_symbol_suspect_until_a_book_states_it() {
     let mut check = Check::new();
-    check.decoder.rest("/api/v2/order_book/btcusd", BOOK, Micros(9), &mut check.batch);
+    check.decoder.rest("/api/v2/order_book/btcusd", BOOK, NOW, &mut check.batch);
     check.levels("diff_order_book", 101, r#"["6_0","1"]"#, "").unwrap();
     assert_eq!(check.batch.updates[0].1.status, Some((Status::Suspect, Reason::Gap)));
     check.levels("diff_order_book", 102, BID, ASK).unwrap();
