@@ -162,6 +162,13 @@ pub trait Session: Send + Sync + fmt::Debug {
         self.catalogue_urls().into_iter().map(Request::get).collect()
     }
 
+    /// What has to be asked besides because of the answers so far: a next page, details of symbols that the configuration
+    /// wishes for. It is called again with the answers to that, until it returns nothing new; what was asked before is not asked
+    /// again, and after 20 rounds nothing is.
+    fn catalogue_more(&self, _answers: &[RestAnswer], _wishes: &[String]) -> Vec<Request> {
+        Vec::new()
+    }
+
     /// Reads the catalogue from answers to [`Session::catalogue_urls`], or from a recording's answers, in which other
     /// URLs may stand as well and hosts may be older ones: take what can be recognised and ignore the rest.
     ///

@@ -7,6 +7,8 @@
 //! | `LinearFutures`, `InverseFutures` | `BTCUSDU23` | `BYBIT_INVERSE:BTC-USD-20230929` | the same, `deliveryTime` |
 //!
 //! `BTCPERP` is settled in USDC, and its `quoteCoin` says so.
+//!
+//! An answer holds at most 1,000 instruments; `nextPageCursor` of one that is not the last stands for the next page.
 
 use feed::json::{Number, Text};
 use feed::{CatalogueError, Instruments, RestAnswer};
@@ -30,6 +32,20 @@ struct Answer<'a> {
 struct Listed<'a> {
     #[serde(borrow, default)]
     list: Vec<Entry<'a>>,
+}
+
+/// The part of an answer that leads on.
+#[derive(Deserialize)]
+struct Leading<'a> {
+    #[serde(borrow, default)]
+    result: Option<Cursor<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cursor<'a> {
+    #[serde(borrow, default)]
+    next_page_cursor: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +77,23 @@ impl Entry<'_> {
             Some(_) => None,
         }
     }
+}
+
+/// The cursor of the page after the last answer, as it stands in a query; `None` after the last page.
+pub(crate) fn next_page(answers: &[RestAnswer]) -> Option<String> {
+    let last = answers.iter().rfind(|answer| answer.url.contains(PATH))?;
+    let read: Leading<'_> = serde_json::from_str(&last.body).ok()?;
+    let cursor = read.result?.next_page_cursor.filter(|cursor| !cursor.is_empty())?;
+    // The venue gives it in the form of a query already (`first%3D..%26last%3D..`) and takes it back so; anything else is escaped.
+    let mut text = String::with_capacity(cursor.len());
+    for byte in cursor.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Some(text)
 }
 
 /// Adds every instrument of every answer. Answers to other questions are passed over.
@@ -112,6 +145,21 @@ mod tests {
                 "BTCUSDU23 BYBIT:BTC-USD-20230929"
             ]
         );
+    }
+
+    #[test]
+    fn a_cursor_leads_to_the_next_page_until_it_is_empty() {
+        let answer = |cursor: &str| RestAnswer {
+            url: format!("https://api.bybit.com{PATH}?category=linear&limit=1000"),
+            body: format!(r#"{{"retCode":0,"result":{{"list":[],"nextPageCursor":{cursor}}}}}"#),
+        };
+        let check = |cursor: &str| next_page(&[answer("\"old\""), answer(cursor)]);
+        assert_eq!(check(r#""first%3D1%26last%3D500""#).as_deref(), Some("first%3D1%26last%3D500"));
+        assert_eq!(check(r#""a=b&c d#é""#).as_deref(), Some("a%3Db%26c%20d%23%C3%A9"));
+        for last in ["\"\"", "null", "7"] {
+            assert_eq!(check(last), None, "{last}");
+        }
+        assert_eq!(next_page(&[RestAnswer { url: "-".into(), body: "{}".into() }]), None);
     }
 
     #[test]

@@ -29,6 +29,7 @@
 //! | `u` = 1 is a whole book after a restart of the service | the venue's documents |
 //! | at depths 50 and 200 `u` is one above the last; nothing is promised of other depths | probes of Jul 2026; the documents do not say it |
 //! | in a delta of `tickers` a field that is not there has not changed | the venue's documents; single messages of 2024 |
+//! | `instruments-info` holds at most 1,000 an answer and names the next page in `nextPageCursor`; spot has no pages | the venue's documents of v5, get instruments info, Jul 2026; sent back as it came: bybit-exchange/pybit |
 //! | `S` of a trade is the taker's side | the venue's documents |
 //! | an unknown topic is refused in words that name it, `error:handler not found,topic:..` or `Invalid topic: ..` | probes of Jul 2026; a single message |
 //!

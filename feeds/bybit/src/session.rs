@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use feed::{
-    CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
+    CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, Request, RestAnswer,
+    Session,
 };
 
 use crate::decode::request;
@@ -68,9 +69,15 @@ impl Session for Bybit {
     }
 
     fn catalogue_urls(&self) -> Vec<String> {
-        // Spot has no pages; the others have far fewer than a thousand instruments.
+        // Spot has no pages.
         let limit = if self.market == Market::Spot { "" } else { "&limit=1000" };
         vec![format!("{}{}?category={}{limit}", self.rest_url, catalogue::PATH, self.market.name())]
+    }
+
+    fn catalogue_more(&self, answers: &[RestAnswer], _wishes: &[String]) -> Vec<Request> {
+        let next = catalogue::next_page(answers);
+        let url = |cursor: String| format!("{}&cursor={cursor}", self.catalogue_urls().concat());
+        next.map(url).map(Request::get).into_iter().collect()
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {

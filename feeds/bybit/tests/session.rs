@@ -89,6 +89,26 @@ async fn wait_end(running: &Running) {
         .await;
 }
 
+/// A contract of the second page is subscribed; the cursor goes back as it came.
+#[tokio::test]
+async fn the_catalogue_is_read_to_its_last_page() {
+    const URL: &str = "/v5/market/instruments-info?category=linear&limit=1000";
+    let page = |url: &str, native: &str, base: &str, cursor: &str| {
+        let list = json!([{"symbol": native, "contractType": "LinearPerpetual", "baseCoin": base, "quoteCoin": "USDT"}]);
+        let body = json!({"retCode": 0, "result": {"list": list, "nextPageCursor": cursor}});
+        RestAnswer { url: url.to_owned(), body: body.to_string() }
+    };
+    let second = format!("{URL}&cursor=first%3DB%26last%3DB");
+    let script = Script::new([book(1, "snapshot", "XRPUSDT", 1, "2.00")])
+        .rest([page(URL, "BTCUSDT", "BTC", "first%3DB%26last%3DB"), page(&second, "XRPUSDT", "XRP", "")])
+        .start(Start::Exactly(vec![text("XRPUSDT")]));
+    let venue = Venue::start(script).await;
+    let running = Running::start(feed_bybit::linear(&overrides(&venue)), &["BYBIT_LINEAR:XRP-USDT-PERP"]);
+    running.wait_top("BYBIT_LINEAR:XRP-USDT-PERP", &top("2.00")).await;
+    assert_eq!(venue.asked(), [URL, second.as_str()]);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn it_subscribes_and_ends_with_the_told_quotes() {
     let venue = Venue::start(script(frames()).start(Start::Exactly(subscription()))).await;

@@ -65,6 +65,32 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
     Ok(())
 }
 
+/// Natives, in lower case, that are listed and whose names a wish splits: their details tell whether it splits them right.
+pub(crate) fn wished<'a>(
+    answers: &'a [RestAnswer],
+    venue: &'a str,
+    wishes: &'a [String],
+) -> impl Iterator<Item = String> + 'a {
+    let listed: HashSet<String> = answers
+        .iter()
+        .filter(|answer| answer.url.ends_with(SYMBOLS))
+        .filter_map(|answer| serde_json::from_str::<Vec<Text<'_>>>(&answer.body).ok())
+        .flat_map(|natives| natives.into_iter().map(|native| native.to_ascii_lowercase()).collect::<Vec<_>>())
+        .collect();
+    let split = move |wish: &'a String| {
+        let name = match wish.split_once(':') {
+            Some((of, name)) if of.eq_ignore_ascii_case(venue) => name,
+            Some(_) => return None,
+            None => wish,
+        };
+        name.contains('-').then(|| name.replace('-', "").to_ascii_lowercase())
+    };
+    let known = |native: &str| {
+        answers.iter().any(|answer| answer.url.rsplit_once(DETAILS).is_some_and(|(_, of)| of == native))
+    };
+    wishes.iter().filter_map(split).filter(move |native| listed.contains(native) && !known(native))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +127,26 @@ mod tests {
             names,
             ["BTCUSD GEMINI:BTC-USD", "BTCGUSDPERP GEMINI:BTC-GUSD-PERP", "SHIBUSD GEMINI:SHIBUSD"]
         );
+    }
+
+    #[test]
+    fn details_of_listed_symbols_are_asked_for_when_a_wish_splits_their_names() {
+        let answers = [
+            answer("/v1/symbols", r#"["btcusd","ethusd","shibusd","solgusdperp"]"#),
+            answer("/v1/symbols/details/btcusd", "{}"),
+        ];
+        let wishes = [
+            "GEMINI:BTC-USD",
+            "gemini:SHIB-USD",
+            "SOL-GUSD-PERP",
+            "ETHUSD",
+            "KRAKEN:ETH-USD",
+            "FOO-USD",
+            "*",
+        ];
+        let wishes = wishes.map(str::to_owned);
+        let asked: Vec<String> = wished(&answers, "GEMINI", &wishes).collect();
+        assert_eq!(asked, ["shibusd", "solgusdperp"]);
     }
 
     #[test]

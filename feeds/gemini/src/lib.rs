@@ -40,8 +40,9 @@
 //!
 //! # The catalogue
 //!
-//! The venue names base and quote of one symbol at a time. [`Settings::details`] lists the symbols that are asked for; every
-//! other listed symbol is known by its bare name (`GEMINI:SHIBUSD`), because text is not cut by guessing.
+//! The venue names base and quote of one symbol at a time. Those of [`Settings::details`] are asked for, and so is what is
+//! listed and wished for by a name in parts (`SHIB-USD`), at most 110 in all; every other listed symbol is known by its bare name
+//! (`GEMINI:SHIBUSD`), because text is not cut by guessing.
 //!
 //! # When a message is lost
 //!

@@ -17,7 +17,7 @@ pub const V2_URL: &str = "wss://api.gemini.com/v2/marketdata";
 /// Where the catalogue is served.
 pub const REST_URL: &str = "https://api.gemini.com";
 
-/// Symbols whose details are asked for: one request each, of 120 a minute. The spot pairs have been listed for years, the
+/// Symbols whose details are asked for whatever is wished: one request each, of 120 a minute. The spot pairs have been listed for years, the
 /// perpetuals are those of 2026-09-15. A symbol that the venue no longer lists would fail the catalogue.
 const DETAILS: [&str; 14] = [
     "btcusd",
@@ -35,6 +35,9 @@ const DETAILS: [&str; 14] = [
     "xrpgusdperp",
     "avaxgusdperp",
 ];
+
+/// Most details that are asked for, so that the catalogue stays within the venue's 120 requests a minute.
+const DETAILS_MAX: usize = 110;
 
 /// Which of the two interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -57,7 +60,8 @@ pub struct Settings {
     pub ws_url: Option<String>,
     /// Base of the HTTP URLs; `None` for the venue's own.
     pub rest_url: Option<String>,
-    /// Native names of the symbols whose details are asked for, any case; the others keep their bare names.
+    /// Native names of the symbols whose details are asked for in any case. Others are asked for when a wish would split their
+    /// name (`SHIB-USD`), and else keep their bare names.
     pub details: Vec<String>,
 }
 
@@ -129,6 +133,16 @@ impl Session for GeminiSession {
         let details = |url: &str| url.contains(catalogue::DETAILS);
         let ask = |url: String| if details(&url) { Request::get(url).optional() } else { Request::get(url) };
         self.catalogue_urls().into_iter().map(ask).collect()
+    }
+
+    fn catalogue_more(&self, answers: &[RestAnswer], wishes: &[String]) -> Vec<Request> {
+        let base = self.settings.rest_url.as_deref().unwrap_or(REST_URL).trim_end_matches('/');
+        let left =
+            DETAILS_MAX.saturating_sub(answers.iter().filter(|a| a.url.contains(catalogue::DETAILS)).count());
+        let wished = catalogue::wished(answers, &self.settings.venue, wishes).take(left);
+        wished
+            .map(|native| Request::get(format!("{base}{}{native}", catalogue::DETAILS)).optional())
+            .collect()
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {

@@ -214,3 +214,21 @@ async fn a_skipped_best_level_is_made_good() {
     assert!(!running.went_through(BTC, Status::Suspect, Reason::Gap));
     running.stop().await;
 }
+
+/// Its details are no part of the settings, and its listed name is one word.
+#[tokio::test]
+async fn a_wish_in_parts_finds_a_symbol_that_is_only_listed() {
+    let details = r#"{"symbol":"SHIBUSD","base_currency":"SHIB","quote_currency":"USD","status":"open"}"#;
+    let answer = |path: &str, body: &str| RestAnswer { url: path.to_owned(), body: body.to_owned() };
+    let script = Script::new([best("shibusd", 1, "0.00001")]).rest([
+        answer("/v1/symbols", r#"["btcusd","shibusd"]"#),
+        answer("/v1/symbols/details/btcusd", SPOT),
+        answer("/v1/symbols/details/shibusd", details),
+    ]);
+    let venue = Venue::start(script).await;
+    let running = Running::start(session(Api::Current, &venue, &["btcusd"]), &["GEMINI:SHIB-USD"]);
+    running.sink.wait_status("GEMINI:SHIB-USD", Status::Live, Reason::Confirmed).await;
+    let asked = ["/v1/symbols", "/v1/symbols/details/btcusd", "/v1/symbols/details/shibusd"];
+    assert_eq!(venue.asked(), asked);
+    running.stop().await;
+}

@@ -1,5 +1,6 @@
 //! Before the first dial: the venue's catalogue, and which of its instruments the configuration wants.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -11,10 +12,14 @@ use crate::backoff::{self, Backoff};
 use crate::capture::Payload;
 use crate::connection::{Cause, End, nanos};
 use crate::rest::{FetchError, recordable};
-use crate::{InstrumentId, Instruments};
+use crate::{InstrumentId, Instruments, Request, RestAnswer};
 
 /// Most entries of a catalogue. OKX, options and all, lists about 10,000.
 const CATALOGUE_MAX: usize = 200_000;
+/// How often a catalogue may ask for more because of its answers, and how much at a time. Bybit's largest family, some 700
+/// linear contracts, has one page of a thousand; Gemini takes 120 requests a minute.
+const ROUNDS_MAX: usize = 20;
+const MORE_MAX: usize = 100;
 /// Longest wait that a venue may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
@@ -65,8 +70,7 @@ async fn catalogue(feed: &Feed) -> Result<Instruments, End> {
         let attempt = async {
             tokio::time::sleep(wait).await;
             backoff.dialled(start.elapsed());
-            let session = &feed.session;
-            feed.settings.network.fetch(session.catalogue_requests(), session.headers()).await
+            answers(feed).await
         };
         let Some(fetched) = feed.stop.run_until_cancelled(attempt).await else {
             return Err(End::of(Cause::Stopped, ""));
@@ -102,6 +106,36 @@ async fn catalogue(feed: &Feed) -> Result<Instruments, End> {
         feed.metrics.catalogue_failed();
         tracing::warn!(feed = name, %why, "no catalogue yet");
     }
+}
+
+/// The answers to what the session asks for its catalogue, and to what it asks because of them.
+async fn answers(feed: &Feed) -> Result<Vec<RestAnswer>, FetchError> {
+    let (session, network) = (&feed.session, &feed.settings.network);
+    let first = session.catalogue_requests();
+    let mut asked: HashSet<String> = first.iter().map(Request::name).collect();
+    let mut answers = network.fetch(first, session.headers()).await?;
+    for _ in 0..ROUNDS_MAX {
+        // Adapter code on text from outside, as below.
+        let more = || session.catalogue_more(&answers, &feed.settings.symbols);
+        let mut more = catch_unwind(AssertUnwindSafe(more)).map_err(|panic| {
+            let why = line::panic_text(panic.as_ref());
+            FetchError::Retry { place: "catalogue".to_owned(), why, after: None }
+        })?;
+        // A page that names itself as the next one ends here.
+        more.retain(|request| !asked.contains(&request.name()));
+        more.truncate(MORE_MAX);
+        if more.is_empty() {
+            return Ok(answers);
+        }
+        asked.extend(more.iter().map(Request::name));
+        answers.extend(network.fetch(more, session.headers()).await?);
+    }
+    tracing::warn!(
+        feed = feed.settings.name,
+        rounds = ROUNDS_MAX,
+        "the catalogue has no end, what came is used"
+    );
+    Ok(answers)
 }
 
 /// Some of the instruments as a set of their own, closed: what a connection did not ask for is not looked at.

@@ -87,6 +87,9 @@ impl Session for Toy {
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
         for native in answers.iter().flat_map(|answer| answer.body.lines()) {
+            if native.starts_with('/') {
+                continue;
+            }
             assert_ne!(native, "PANIC", "a catalogue that the adapter chokes on");
             let (base, quote) =
                 native.split_at_checked(3).ok_or_else(|| CatalogueError(format!("bad name {native}")))?;
@@ -94,6 +97,13 @@ impl Session for Toy {
             instruments.add(native, symbol.map_err(|error| CatalogueError(error.to_string()))?);
         }
         Ok(())
+    }
+
+    /// A line that begins with a slash is the path of a next page.
+    fn catalogue_more(&self, answers: &[RestAnswer], _: &[String]) -> Vec<Request> {
+        let paths =
+            answers.iter().flat_map(|answer| answer.body.lines()).filter(|line| line.starts_with('/'));
+        paths.map(|path| Request::get(format!("{}{path}", self.rest_url))).collect()
     }
 
     fn headers(&self) -> Vec<(&'static str, Secret)> {
