@@ -119,11 +119,11 @@ pub fn recordable(url: &str) -> String {
 }
 
 /// The same without whose account it is: what follows `/accounts/` in a path.
-fn anonymous(shown: &str) -> String {
+fn anonymous<'a>(shown: &'a str) -> String {
     let mut after_accounts = false;
-    let segment = |segment| {
+    let segment = |segment: &'a str| {
         let is_name = std::mem::replace(&mut after_accounts, segment == "accounts");
-        if is_name && segment != "" { "REDACTED" } else { segment }
+        if is_name && !segment.is_empty() { "REDACTED" } else { segment }
     };
     shown.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
