@@ -35,6 +35,8 @@ pub struct Instruments {
     by_native: HashMap<Box<str>, InstrumentId>,
     capacity: usize,
     open: bool,
+    /// How many entries of the catalogue were left out, and the first of them.
+    left_out: (usize, Box<str>),
 }
 
 impl Instruments {
@@ -46,6 +48,7 @@ impl Instruments {
             by_native: HashMap::new(),
             capacity,
             open: true,
+            left_out: (0, Box::default()),
         }
     }
 
@@ -53,6 +56,19 @@ impl Instruments {
     /// A session closes its instruments once the configured symbols stand in them.
     pub fn close(&mut self) {
         self.open = false;
+    }
+
+    /// Counts an entry of the catalogue that is not as documented; the first one is kept to be shown.
+    pub fn leave_out(&mut self, entry: &str) {
+        if self.left_out.0 == 0 {
+            self.left_out.1 = entry.into();
+        }
+        self.left_out.0 += 1;
+    }
+
+    /// How many entries of the catalogue were left out, and the first of them.
+    pub fn left_out(&self) -> (usize, &str) {
+        (self.left_out.0, &self.left_out.1)
     }
 
     /// The venue's canonical name.

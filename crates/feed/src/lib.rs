@@ -17,6 +17,8 @@
 //! | [`session`] | the adapter's side: endpoint, subscribe text, keep-alive, limits, catalogue |
 //! | [`decoder`] | the adapter's side: frames to updates |
 //! | [`instrument`] | the symbols of one feed: native names, canonical names, small ids |
+//! | [`listing`] | the entries of a catalogue one by one, without the odd ones |
+//! | [`halts`] | what a catalogue says of suspended instruments |
 //! | [`sink`] | where updates go |
 //! | [`book`] | a rebuilt order book of bounded depth that keeps the venue's digits |
 //! | [`json`] | borrowed JSON pieces that keep the venue's digits |
@@ -32,9 +34,11 @@ pub mod book;
 pub mod capture;
 pub mod connection;
 pub mod decoder;
+pub mod halts;
 pub mod inflate;
 pub mod instrument;
 pub mod json;
+pub mod listing;
 pub mod metrics;
 pub mod network;
 pub mod pump;

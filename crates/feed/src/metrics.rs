@@ -22,6 +22,7 @@ pub struct FeedMetrics {
     dials: IntCounterVec,
     reconnects: IntCounterVec,
     catalogue_failures: IntCounterVec,
+    catalogue_left_out: IntGaugeVec,
     connected: IntGaugeVec,
     last_message: GaugeVec,
     symbols: IntGaugeVec,
@@ -101,6 +102,12 @@ impl FeedMetrics {
                 "Attempts to fetch or read the venue's list of symbols that failed. They are repeated.",
                 &["feed"],
             )?,
+            catalogue_left_out: gauge(
+                "catalogue_left_out",
+                "Entries of the venue's list of symbols that are not as documented. They are left out, and the log shows \
+                 the first of them.",
+                &["feed"],
+            )?,
             connected: gauge("connected", "Connections to the venue that are open now.", &["feed"])?,
             last_message: registered(registry, GaugeVec::new(last_message, &["feed"])?)?,
             symbols: gauge(
@@ -131,6 +138,7 @@ impl FeedMetrics {
             dials: self.dials.with_label_values(&[feed]),
             reconnects: Cause::ALL.map(|cause| self.reconnects.with_label_values(&[feed, cause.name()])),
             catalogue_failures: self.catalogue_failures.with_label_values(&[feed]),
+            catalogue_left_out: self.catalogue_left_out.with_label_values(&[feed]),
             connected: self.connected.with_label_values(&[feed]),
             last_message: self.last_message.with_label_values(&[feed]),
             subscribed: state("subscribed"),
@@ -162,6 +170,7 @@ pub struct OneFeed {
     dials: IntCounter,
     reconnects: [IntCounter; Cause::ALL.len()],
     catalogue_failures: IntCounter,
+    catalogue_left_out: IntGauge,
     connected: IntGauge,
     last_message: Gauge,
     subscribed: IntGauge,
@@ -217,6 +226,10 @@ impl OneFeed {
 
     pub(crate) fn catalogue_failed(&self) {
         self.catalogue_failures.inc();
+    }
+
+    pub(crate) fn set_left_out(&self, entries: usize) {
+        self.catalogue_left_out.set(i64::try_from(entries).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn set_symbols(&self, subscribed: usize, missing: usize, no_room: usize) {

@@ -256,7 +256,7 @@ async fn a_catalogue_that_fails_is_asked_again() {
         HttpAnswer { status: 302, headers: vec![("location".into(), "/else".into())], ..catalogue(&[]) },
         catalogue(&["X"]),
         catalogue(&["PANIC"]),
-        catalogue(&["BTCUSD"]),
+        catalogue(&["ODD", "BTCUSD", "ODD"]),
     ];
     let script = Script::new([bid("BTCUSD", "1")]).rest(answers);
     let venue = Venue::start(script).await;
@@ -264,6 +264,7 @@ async fn a_catalogue_that_fails_is_asked_again() {
     running.sink.wait_status("TOY:BTC-USD", Status::Live, Reason::Confirmed).await;
     assert_eq!(venue.asked(), ["/symbols"; 5], "a redirect is not followed");
     assert_eq!(running.metric(r#"catalogue_failures_total{feed="toy"}"#), 4.0);
+    assert_eq!(running.metric(r#"catalogue_left_out{feed="toy"}"#), 2.0);
 }
 
 /// The clock is paused and jumps to the next timer whenever nothing else is left to do.

@@ -89,7 +89,14 @@ async fn catalogue(feed: &Feed) -> Result<Instruments, End> {
                 let read =
                     catch_unwind(AssertUnwindSafe(|| feed.session.catalogue(&answers, &mut instruments)));
                 match read {
-                    Ok(Ok(())) => return Ok(instruments),
+                    Ok(Ok(())) => {
+                        let (entries, first) = instruments.left_out();
+                        feed.metrics.set_left_out(entries);
+                        if entries > 0 {
+                            tracing::warn!(feed = name, entries, first, "left out of the catalogue");
+                        }
+                        return Ok(instruments);
+                    }
                     Ok(Err(error)) => error.to_string(),
                     Err(panic) => line::panic_text(panic.as_ref()),
                 }
