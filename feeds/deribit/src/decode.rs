@@ -133,13 +133,15 @@ impl DeribitDecoder {
     }
 }
 
-/// Channel and data of a notification in its usual form, of the channels that come often.
+/// Channel and data of a notification in its usual form, of the channels that come often. A name that is not as it stands (an
+/// escape), or that JSON forbids (a control character), goes the general way.
 fn notification(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix(r#"{"jsonrpc":"2.0","method":"subscription","params":{"channel":""#)?;
     let (channel, rest) = rest.split_once('"')?;
     let often = ["quote.", "ticker.", "trades.", "book."].iter().any(|kind| channel.starts_with(kind));
     let data = rest.strip_prefix(r#","data":"#)?.strip_suffix("}}")?;
-    (often && !channel.contains('\\')).then_some((channel, data))
+    let plain = channel.bytes().all(|byte| byte >= b' ' && byte != b'\\');
+    (often && plain).then_some((channel, data))
 }
 
 /// The data of a notification.
