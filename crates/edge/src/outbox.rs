@@ -282,5 +282,8 @@ impl Outbox {
 }
 
 #[cfg(test)]
+#[path = "outbox_ring_tests.rs"]
+mod ring_tests;
+#[cfg(test)]
 #[path = "outbox_tests.rs"]
 mod tests;
