@@ -50,6 +50,17 @@ impl Status {
         }
     }
 
+    /// How bad this is for a feed of several parts: it is in the state of its worst one.
+    pub const fn badness(self) -> u8 {
+        match self {
+            Status::Live => 0,
+            Status::Connecting => 1,
+            Status::Suspect => 2,
+            Status::Stale => 3,
+            Status::Unknown | Status::Halted | Status::Closed | Status::Delisted => 4,
+        }
+    }
+
     /// The status of that wire name.
     pub fn from_name(name: &str) -> Option<Status> {
         Status::ALL.into_iter().find(|s| s.name() == name)

@@ -1,4 +1,8 @@
 //! The feeds of a table: who they are, and whether they can be believed.
+//!
+//! A venue may spread its channels over several endpoints, and then several writers tell of one feed, each of its own
+//! connections. The feed is in the state of the worst of them, whichever spoke last; what a writer said last stands when it
+//! is gone.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -86,6 +90,8 @@ const SEQ: usize = 2;
 #[derive(Debug)]
 struct Entry {
     info: OnceLock<Arc<FeedInfo>>,
+    /// By writer what it said last. Writers only; locked around the slot, so that the worst is always that of all.
+    parts: Mutex<Vec<(u64, (Status, Reason))>>,
     /// Never ahead of the slot.
     changed_seq: AtomicU64,
     slot: Slot<WORDS>,
@@ -106,7 +112,12 @@ fn status(view: View<'_, WORDS>) -> (Status, Reason) {
 
 impl Feeds {
     pub(crate) fn new(capacity: usize) -> Feeds {
-        let entry = || Entry { info: OnceLock::new(), changed_seq: AtomicU64::new(0), slot: Slot::new() };
+        let entry = || Entry {
+            info: OnceLock::new(),
+            parts: Mutex::default(),
+            changed_seq: AtomicU64::new(0),
+            slot: Slot::new(),
+        };
         Feeds {
             entries: (0..capacity).map(|_| entry()).collect(),
             adding: Mutex::new(()),
@@ -147,16 +158,24 @@ impl Feeds {
         self.entries[id.index()].changed_seq.load(Ordering::Acquire)
     }
 
-    /// Sets a status unless it is so already.
+    /// Sets what that writer says of a feed. Nothing changes unless the feed as a whole is in another state then.
     pub(crate) fn set_status(
         &self,
         id: FeedId,
-        (new, reason): (Status, Reason),
+        (writer, said): (u64, (Status, Reason)),
         now: Micros,
         sequencer: &Sequencer,
         place: &mut Place,
     ) -> Option<u64> {
         let entry = &self.entries[id.index()];
+        let mut parts = entry.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        match parts.iter_mut().find(|(known, _)| *known == writer) {
+            Some((_, part)) => *part = said,
+            None => parts.push((writer, said)),
+        }
+        let worst = parts.iter().map(|(_, part)| *part).max_by_key(|(status, _)| status.badness());
+        // Of equally bad ones what was said now is the news.
+        let (new, reason) = worst.filter(|worst| worst.0.badness() != said.0.badness()).unwrap_or(said);
         let mut guard = entry.slot.lock();
         let (old, why) = status(guard.view());
         if (old, why) == (new, reason) {

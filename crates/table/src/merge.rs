@@ -6,7 +6,8 @@
 //! **Origin.** The fields of a group share a source, a venue time and a venue sequence. A group of an update is *older*,
 //! and its fields are dropped, when
 //!
-//! 1. it is history and the group was told before;
+//! 1. it is history and the group was told before; while the feed is lost only what was told since counts, and what has a later
+//!    venue time;
 //! 2. it has the same source, both sides have a venue sequence, and the new one is not higher (an equal one is a
 //!    duplicate);
 //! 3. it has another source, both sides have a venue time, and the new one is earlier;
@@ -16,14 +17,18 @@
 //! When every told group is older the whole update is, its status included.
 //!
 //! **A new life.** An update that ends `stale` or `connecting` makes every field that it does not tell absent: what was known
-//! before the feed was lost may have moved unheard, and must not stand beside live values as if it were one of them.
+//! before the feed was lost may have moved unheard, and must not stand beside live values as if it were one of them. History
+//! that was told since then stays: it is what the venue knows.
 //!
-//! **Status.** Told fields turn `connecting`, `unknown` and `stale` into `live`. What a gap has made `suspect` becomes
-//! live by a snapshot only, also when it went through `stale` or `halted` in between. `halted`, `closed` and `delisted` end
-//! by an explicit status only, and silence or a lost connection do not cover them.
+//! **Status.** Told fields turn `connecting`, `unknown` and `stale` into `live`; history does not, for it tells nothing of now.
+//! What a gap has made `suspect` becomes live by a snapshot only, also when it was told `stale` or `halted` in between.
+//! `halted`, `closed` and `delisted` end by an explicit status only, and silence or a lost connection do not cover them.
 //!
 //! **Doubt.** While a price is held back outside the table ([`plan_doubt`]) a live quote is `suspect`, whatever else is told of
-//! it. The doubt ends when whoever holds the price says so, or with the connection.
+//! it.
+//!
+//! **Several writers** may tell of one symbol. A gap and a doubt are whose they are: they end by what that writer says
+//! ([`Raised`]), or with its connection, and never by another one's snapshot.
 //!
 //! **Composites** are told as a whole, by [`plan_composite`]. Another venue is another bid or ask, at the same price too.
 
@@ -37,7 +42,7 @@ use crate::layout::{
     Words, decimal, number, of_decimal, of_heard, of_micros, place, scale_and_sign, seq_note, time_note,
 };
 use crate::meta::Meta;
-use crate::origins::{OriginBits, Origins};
+use crate::origins::{OriginBits, Origins, Raised};
 
 /// What an update would do.
 #[derive(Clone, Copy, Debug)]
@@ -50,13 +55,15 @@ pub(crate) struct Plan {
     meta: Meta,
     /// The note as it shall be.
     origins: Origins,
+    /// What stands against the symbol by this writer's word then.
+    pub(crate) raised: Raised,
     /// Whether the status itself differs, not only its reason.
     new_since: bool,
 }
 
-/// What `update` does to the quote in `old`; `None` when it is older than what is there.
+/// What `update` of a writer who has raised that does to the quote in `old`; `None` when it is older than what is there.
 #[inline]
-pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update) -> Option<Plan> {
+pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update, raised: Raised) -> Option<Plan> {
     let was = Meta(old.get(META));
     let mut meta = was;
     let mut take = Take {
@@ -86,7 +93,7 @@ pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update) -> Opt
         meta.set_side(side);
     }
 
-    let mut plan = Plan { changed, groups, meta, origins, new_since: false };
+    let mut plan = Plan { changed, groups, meta, origins, raised, new_since: false };
     let steady = was.status() == Status::Live && update.status.is_none() && !update.snapshot;
     if !steady {
         turn(&mut plan, was, update, taken);
@@ -103,17 +110,27 @@ pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update) -> Opt
 #[inline(never)]
 fn turn(plan: &mut Plan, was: Meta, update: &Update, taken: FieldSet) {
     let before = (was.status(), was.reason());
-    let (status, reason) = next_status(before, &mut plan.origins, update, !taken.is_empty());
+    let raised = (&mut plan.origins, &mut plan.raised);
+    let (status, reason) = next_status(before, raised, update, !taken.is_empty());
     plan.new_since = status != before.0;
-    if is_lost(before.0) && !is_lost(status) && !taken.is_empty() {
-        let old_life = was.present().minus(taken);
+    let is_back = is_lost(before.0) && !is_lost(status);
+    if is_back && !taken.is_empty() {
+        let mut old_life = was.present().minus(taken);
+        for (place, group) in Group::ALL.into_iter().enumerate() {
+            if plan.origins.has_history(place) {
+                old_life = old_life.minus(group.fields());
+            }
+        }
         plan.meta.set_present(plan.meta.present().minus(old_life));
         plan.changed = plan.changed.union(old_life);
         for group in 0..Group::COUNT {
-            if plan.groups >> group & 1 == 0 {
+            if plan.groups >> group & 1 == 0 && !plan.origins.has_history(group) {
                 plan.origins.set_group(group, OriginBits::NONE);
             }
         }
+    }
+    if is_back {
+        plan.origins.clear_history();
     }
     if (status, reason) != before {
         plan.meta.set_status(status, reason);
@@ -144,33 +161,38 @@ impl<N: Notes> Take<'_, N> {
     fn group(&mut self, group: Group) {
         let fields = self.update.told().intersection(group.fields());
         let place = group as usize;
-        if fields.is_empty()
-            || is_older(self.origins.group(place), self.notes, place, self.status, self.update)
-        {
+        if fields.is_empty() || self.is_older(place) {
             return;
+        }
+        if self.update.source == Source::History && is_lost(self.status) {
+            self.origins.set_history(place);
         }
         self.taken = self.taken.union(fields);
         self.groups |= 1 << place;
         self.origins.set_group(place, self.comes);
     }
-}
 
-/// Whether what the update tells of a group with that origin is older than what is there.
-#[inline]
-fn is_older(origin: OriginBits, notes: &impl Notes, group: usize, status: Status, update: &Update) -> bool {
-    let Some(source) = origin.source() else { return false };
-    if update.source == Source::History {
-        return true;
-    }
-    if update.snapshot {
-        return false;
-    }
-    if update.source == source {
-        return matches!((update.venue_seq, origin.seq(notes, group)), (Some(new), Some(old)) if new <= old);
-    }
-    match (update.ts_event, origin.time(notes, group)) {
-        (Some(new), Some(old)) => new < old,
-        _ => status == Status::Live && update.source < source,
+    /// Whether what the update tells of a group is older than what is there.
+    #[inline(always)]
+    fn is_older(&self, group: usize) -> bool {
+        let (update, origin) = (self.update, self.origins.group(group));
+        let Some(source) = origin.source() else { return false };
+        let times = || (update.ts_event, origin.time(self.notes, group));
+        if update.source == Source::History {
+            let told_since = !is_lost(self.status) || self.origins.has_history(group);
+            return told_since || matches!(times(), (Some(new), Some(old)) if new < old);
+        }
+        if update.snapshot {
+            return false;
+        }
+        if update.source == source {
+            let seqs = (update.venue_seq, origin.seq(self.notes, group));
+            return matches!(seqs, (Some(new), Some(old)) if new <= old);
+        }
+        match times() {
+            (Some(new), Some(old)) => new < old,
+            _ => self.status == Status::Live && update.source < source,
+        }
     }
 }
 
@@ -232,20 +254,21 @@ impl<W: Words> Differs<'_, W> {
     }
 }
 
-/// The status after an update. Clears or sets the gap mark on the way.
+/// The status after an update. Takes back or raises the writer's gap on the way.
 #[inline]
 fn next_status(
     (now, why): (Status, Reason),
-    origins: &mut Origins,
+    (origins, raised): (&mut Origins, &mut Raised),
     update: &Update,
     taken: bool,
 ) -> (Status, Reason) {
-    if update.snapshot {
-        origins.set_unsynced(false);
+    let is_history = update.source == Source::History;
+    if update.snapshot && !is_history {
+        origins.set_unsynced(raised, false);
     }
     let (status, reason) = match update.status {
         Some(explicit) => explicit,
-        None if !taken => return (now, why),
+        None if !taken || is_history => return (now, why),
         None => match now {
             Status::Unknown | Status::Connecting | Status::Stale | Status::Suspect => {
                 (Status::Live, Reason::Confirmed)
@@ -254,7 +277,7 @@ fn next_status(
         },
     };
     match status {
-        Status::Suspect => origins.set_unsynced(true),
+        Status::Suspect => origins.set_unsynced(raised, true),
         Status::Live if origins.unsynced() || origins.doubted() => {
             return unresolved(now, why, *origins);
         }
@@ -354,22 +377,30 @@ pub(crate) fn note(plan: &Plan, update: &Update, heard: u64, mut set: impl FnMut
     }
 }
 
-/// What setting a status from outside the venue's own messages does.
-pub(crate) fn plan_status(old: &impl Words, notes: &impl Notes, status: Status, reason: Reason) -> Plan {
+/// What it does that a writer who has raised that sets a status from outside the venue's own messages.
+pub(crate) fn plan_status(
+    old: &impl Words,
+    notes: &impl Notes,
+    (status, reason): (Status, Reason),
+    mut raised: Raised,
+) -> Plan {
     let was = Meta(old.get(META));
     let mut origins = Origins(notes.note(ORIGINS));
     // A new connection starts its venue sequences where it likes.
     let interrupted = matches!(status, Status::Stale | Status::Connecting | Status::Suspect);
+    let kept = interrupted && matches!(was.status(), Status::Halted | Status::Closed | Status::Delisted);
     if interrupted {
         origins.clear_venue_seqs();
-        origins.set_doubted(false);
+        origins.clear_history();
+        origins.set_doubted(&mut raised, false);
     }
     match status {
-        Status::Suspect => origins.set_unsynced(true),
-        Status::Connecting => origins.set_unsynced(false),
+        Status::Suspect => origins.set_unsynced(&mut raised, true),
+        // The next connection begins from nothing. Of what is halted the values stay, and so does what is known of them.
+        Status::Connecting => origins.set_unsynced(&mut raised, false),
+        Status::Stale if !kept => origins.set_unsynced(&mut raised, false),
         _ => {}
     }
-    let kept = interrupted && matches!(was.status(), Status::Halted | Status::Closed | Status::Delisted);
     let (status, reason) = match status {
         _ if kept => (was.status(), was.reason()),
         Status::Live if origins.unsynced() || origins.doubted() => {
@@ -377,11 +408,11 @@ pub(crate) fn plan_status(old: &impl Words, notes: &impl Notes, status: Status, 
         }
         _ => (status, reason),
     };
-    status_plan(was, origins, status, reason)
+    status_plan(was, (origins, raised), status, reason)
 }
 
 /// A plan that touches nothing but the status and the origins.
-fn status_plan(was: Meta, origins: Origins, status: Status, reason: Reason) -> Plan {
+fn status_plan(was: Meta, (origins, raised): (Origins, Raised), status: Status, reason: Reason) -> Plan {
     let mut meta = was;
     let new_since = status != was.status();
     let mut changed = FieldSet::EMPTY;
@@ -390,21 +421,29 @@ fn status_plan(was: Meta, origins: Origins, status: Status, reason: Reason) -> P
         changed = changed.with(Field::Status);
         meta.add_ever(changed);
     }
-    Plan { changed, groups: 0, meta, origins, new_since }
+    Plan { changed, groups: 0, meta, origins, raised, new_since }
 }
 
-/// What it does that a price is held back, or is not any more.
-pub(crate) fn plan_doubt(old: &impl Words, notes: &impl Notes, doubted: bool) -> Plan {
+/// What it does that a writer who has raised that holds a price back, or does not any more.
+pub(crate) fn plan_doubt(old: &impl Words, notes: &impl Notes, doubted: bool, mut raised: Raised) -> Plan {
     let was = Meta(old.get(META));
     let mut origins = Origins(notes.note(ORIGINS));
-    origins.set_doubted(doubted);
+    origins.set_doubted(&mut raised, doubted);
     let (status, reason) = match was.status() {
         Status::Live if doubted => (Status::Suspect, Reason::Jump),
-        Status::Suspect if !doubted && !origins.unsynced() => (Status::Live, Reason::Confirmed),
+        Status::Suspect if !origins.doubted() && !origins.unsynced() => (Status::Live, Reason::Confirmed),
         Status::Suspect => unresolved(was.status(), was.reason(), origins),
         other => (other, was.reason()),
     };
-    status_plan(was, origins, status, reason)
+    status_plan(was, (origins, raised), status, reason)
+}
+
+/// A writer goes: what it has raised stands no longer in the way of those who stay. Whatever it told was said to be lost before.
+pub(crate) fn note_gone(notes: &impl Notes, mut raised: Raised, mut set: impl FnMut(usize, u64)) {
+    let mut origins = Origins(notes.note(ORIGINS));
+    origins.set_unsynced(&mut raised, false);
+    origins.set_doubted(&mut raised, false);
+    set(ORIGINS, origins.0);
 }
 
 /// What `update` does to a composite whose sides are those: as [`plan`], but a side is another one also when only its venue
@@ -415,7 +454,7 @@ pub(crate) fn plan_composite(
     update: &Update,
     sides: Sides,
 ) -> Option<Plan> {
-    let mut plan = plan(old, notes, update)?;
+    let mut plan = plan(old, notes, update, Raised::default())?;
     let before = plan.meta.sides();
     if before != sides {
         let moved = [(Field::Bid, before.bid() != sides.bid()), (Field::Ask, before.ask() != sides.ask())];

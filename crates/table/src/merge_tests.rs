@@ -30,6 +30,8 @@ struct Plain {
     words: Lane,
     notes: [u64; NOTES],
     seq: u64,
+    /// By writer what it has raised.
+    raised: [Raised; 2],
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -41,11 +43,17 @@ enum Did {
 
 impl Plain {
     fn new() -> Plain {
-        Plain { words: Lane([0; WORDS], 0), notes: [0; NOTES], seq: 0 }
+        Plain { words: Lane([0; WORDS], 0), notes: [0; NOTES], seq: 0, raised: [Raised::default(); 2] }
     }
 
     fn apply(&mut self, update: &Update) -> Did {
-        let Some(plan) = plan(&self.words, &self.notes, update) else { return Did::Older };
+        self.apply_by(0, update)
+    }
+
+    fn apply_by(&mut self, writer: usize, update: &Update) -> Did {
+        let raised = self.raised[writer];
+        let Some(plan) = plan(&self.words, &self.notes, update, raised) else { return Did::Older };
+        self.raised[writer] = plan.raised;
         let (old, heard) = (self.words, self.notes[HEARD]);
         note(&plan, update, heard, |at, word| self.notes[at] = word);
         if plan.changed.is_empty() {
@@ -63,16 +71,30 @@ impl Plain {
     }
 
     fn set(&mut self, status: Status, reason: Reason) -> bool {
-        let plan = plan_status(&self.words, &self.notes, status, reason);
+        self.set_by(0, status, reason)
+    }
+
+    fn set_by(&mut self, writer: usize, status: Status, reason: Reason) -> bool {
+        let plan = plan_status(&self.words, &self.notes, (status, reason), self.raised[writer]);
+        self.write_status(writer, &plan)
+    }
+
+    fn doubt_by(&mut self, writer: usize, doubted: bool) -> bool {
+        let plan = plan_doubt(&self.words, &self.notes, doubted, self.raised[writer]);
+        self.write_status(writer, &plan)
+    }
+
+    fn write_status(&mut self, writer: usize, plan: &Plan) -> bool {
         let old = self.words;
-        note_status(&plan, |at, word| self.notes[at] = word);
+        self.raised[writer] = plan.raised;
+        note_status(plan, |at, word| self.notes[at] = word);
         if plan.changed.is_empty() {
             assert_eq!(plan.meta, Meta(old.get(META)), "what is not written must not differ");
             return false;
         }
         self.seq += 1;
         self.words.1 += 1;
-        write_status(&plan, &old, self.seq, self.now(), |at, word| self.words.0[at] = word);
+        write_status(plan, &old, self.seq, self.now(), |at, word| self.words.0[at] = word);
         true
     }
 
@@ -132,12 +154,12 @@ fn older_groups_are_dropped() {
     ];
     for &(what, stands, comes, snapshot, taken) in cases {
         let mut plain = Plain::new();
-        assert_eq!(
-            plain.apply(&bid("1", stands.0, stands.1, stands.2, false)),
-            Did::Changed(BID.with(Field::Status))
-        );
+        // Live by its first word, unless that is history.
+        let live = BID.with(Field::Status);
+        let (first, then) = if stands.0 == History { (BID, live) } else { (live, BID) };
+        assert_eq!(plain.apply(&bid("1", stands.0, stands.1, stands.2, false)), Did::Changed(first));
         let before = (plain.words, plain.notes);
-        let expected = if taken { Did::Changed(BID) } else { Did::Older };
+        let expected = if taken { Did::Changed(then) } else { Did::Older };
         assert_eq!(plain.apply(&bid("2", comes.0, comes.1, comes.2, snapshot)), expected, "{what}");
         if taken {
             let origin = plain.origin(Group::Top);
@@ -304,18 +326,69 @@ fn promise_5_a_gap_is_not_forgotten_on_the_way_through_another_status() {
         let mut plain = Plain::new();
         plain.apply(&bid("1", Source::Direct, None, None, false));
         plain.set(Status::Suspect, Reason::Checksum);
-        plain.set(between, Reason::Silence);
+        plain.apply(&Update::of_status(between, Reason::Silence, Micros(500)));
         plain.apply(&update());
         plain.set(Status::Live, Reason::Confirmed);
         assert_eq!(plain.quote().status, Status::Suspect, "through {between:?}");
         plain.apply(&bid("3", Source::Direct, None, None, true));
         assert_eq!(plain.quote().status, Status::Live);
     }
+    for lost in [Status::Connecting, Status::Stale] {
+        let mut plain = Plain::new();
+        plain.set(Status::Suspect, Reason::Gap);
+        plain.set(lost, Reason::NotConnected);
+        plain.apply(&update());
+        assert_eq!(plain.quote().status, Status::Live, "a new connection begins from nothing");
+    }
     let mut plain = Plain::new();
     plain.set(Status::Suspect, Reason::Gap);
-    plain.set(Status::Connecting, Reason::NotConnected);
-    plain.apply(&update());
-    assert_eq!(plain.quote().status, Status::Live, "a new connection begins from nothing");
+    plain.set(Status::Halted, Reason::Venue);
+    plain.set(Status::Stale, Reason::Disconnected);
+    plain.set(Status::Live, Reason::Confirmed);
+    assert_eq!(plain.quote().status, Status::Suspect, "what is halted keeps its values, and their gap");
+}
+
+#[test]
+fn promise_5_what_one_writer_has_raised_another_does_not_take_back() {
+    let snapshot = || bid("2", Source::Direct, None, None, true);
+    let mut plain = Plain::new();
+    plain.apply_by(0, &bid("1", Source::Direct, None, None, false));
+    for writer in [0, 1] {
+        plain.apply_by(writer, &Update::of_status(Status::Suspect, Reason::Gap, Micros(500)));
+    }
+    plain.apply_by(1, &snapshot());
+    plain.apply_by(1, &snapshot());
+    assert_eq!(plain.quote().status, Status::Suspect, "the gap of the first is open");
+    // The other's connection is renewed: that says nothing of the first one's gap either.
+    plain.set_by(1, Status::Stale, Reason::Disconnected);
+    plain.apply_by(1, &snapshot());
+    assert_eq!((plain.quote().status, plain.quote().reason), (Status::Suspect, Reason::Gap));
+    plain.apply_by(0, &snapshot());
+    assert_eq!(plain.quote().status, Status::Live);
+
+    for end in [false, true] {
+        let mut plain = Plain::new();
+        plain.apply_by(0, &bid("1", Source::Direct, None, None, false));
+        plain.doubt_by(0, true);
+        plain.doubt_by(1, true);
+        plain.doubt_by(1, false);
+        plain.set_by(1, Status::Stale, Reason::Disconnected);
+        plain.apply_by(1, &snapshot());
+        assert_eq!((plain.quote().status, plain.quote().reason), (Status::Suspect, Reason::Jump));
+        if end {
+            plain.doubt_by(0, false);
+        } else {
+            plain.set_by(0, Status::Stale, Reason::Disconnected);
+            plain.apply_by(0, &snapshot());
+        }
+        assert_eq!(plain.quote().status, Status::Live);
+    }
+
+    let mut plain = Plain::new();
+    plain.set_by(0, Status::Suspect, Reason::Gap);
+    note_gone(&plain.notes.clone(), plain.raised[0], |at, word| plain.notes[at] = word);
+    plain.apply_by(1, &bid("2", Source::Direct, None, None, false));
+    assert_eq!(plain.quote().status, Status::Live, "nobody is left to make it good");
 }
 
 /// After a lost connection a trade must not make the old top look live beside it.
@@ -375,3 +448,6 @@ fn a_status_from_outside() {
         }
     }
 }
+
+#[path = "history_tests.rs"]
+mod history;

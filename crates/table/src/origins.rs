@@ -14,35 +14,79 @@ const _: () = {
 /// | bits | what |
 /// |---|---|
 /// | 0 to 19 | [`OriginBits`] of each group |
-/// | 20 | a gap has not been made good by a snapshot yet |
-/// | 21 | a price is held back: it is not known yet whether it is true |
+/// | 20 to 35 | how many writers met a gap that has not been made good by a snapshot yet |
+/// | 36 to 51 | how many hold a price back, because it is not known yet whether it is true |
+/// | 52 to 55 | by group: history was told since the feed was lost |
+///
+/// Writers are counted, because one's recovery says nothing of another's gap. Which of them they are each knows for itself,
+/// see [`Raised`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Origins(pub(crate) u64);
 
-const UNSYNCED: u64 = 1 << 20;
-const DOUBTED: u64 = 1 << 21;
+const UNSYNCED: u32 = 20;
+const DOUBTED: u32 = 36;
+const COUNT: u64 = 0xffff;
+const HISTORY: u32 = 52;
+
+/// What one writer has said against a symbol and not taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Raised {
+    /// A gap that its snapshot has not made good.
+    pub(crate) unsynced: bool,
+    /// A price that it holds back.
+    pub(crate) doubted: bool,
+}
 
 impl Origins {
-    /// Whether a gap has not been made good yet.
+    /// Whether anybody's gap has not been made good yet.
     #[inline]
     pub(crate) fn unsynced(self) -> bool {
-        self.0 & UNSYNCED != 0
+        self.0 >> UNSYNCED & COUNT != 0
     }
 
+    /// Counts one writer's gap, or counts it out. There are fewer writers than the count has room for.
     #[inline]
-    pub(crate) fn set_unsynced(&mut self, on: bool) {
-        self.0 = self.0 & !UNSYNCED | if on { UNSYNCED } else { 0 };
+    pub(crate) fn set_unsynced(&mut self, raised: &mut Raised, on: bool) {
+        match (raised.unsynced, on) {
+            (false, true) => self.0 += 1 << UNSYNCED,
+            (true, false) => self.0 -= 1 << UNSYNCED,
+            (false, false) | (true, true) => {}
+        }
+        raised.unsynced = on;
     }
 
-    /// Whether a price is held back.
+    /// Whether anybody holds a price back.
     #[inline]
     pub(crate) fn doubted(self) -> bool {
-        self.0 & DOUBTED != 0
+        self.0 >> DOUBTED & COUNT != 0
+    }
+
+    /// Counts that one writer holds a price back, or counts it out.
+    #[inline]
+    pub(crate) fn set_doubted(&mut self, raised: &mut Raised, on: bool) {
+        match (raised.doubted, on) {
+            (false, true) => self.0 += 1 << DOUBTED,
+            (true, false) => self.0 -= 1 << DOUBTED,
+            (false, false) | (true, true) => {}
+        }
+        raised.doubted = on;
+    }
+
+    /// Whether history was told of a group since the feed was lost.
+    #[inline]
+    pub(crate) fn has_history(self, group: usize) -> bool {
+        self.0 >> (HISTORY + group as u32) & 1 != 0
     }
 
     #[inline]
-    pub(crate) fn set_doubted(&mut self, on: bool) {
-        self.0 = self.0 & !DOUBTED | if on { DOUBTED } else { 0 };
+    pub(crate) fn set_history(&mut self, group: usize) {
+        self.0 |= 1 << (HISTORY + group as u32);
+    }
+
+    /// The feed was lost, or is back.
+    #[inline]
+    pub(crate) fn clear_history(&mut self) {
+        self.0 &= !(((1 << Group::COUNT) - 1) << HISTORY);
     }
 
     /// What is known of a group's origin.
@@ -143,7 +187,12 @@ mod tests {
         for (group, source) in sources.into_iter().enumerate() {
             origins.set_group(group, OriginBits::of(&told(source)));
         }
-        origins.set_unsynced(true);
+        let (mut one, mut other) = (Raised::default(), Raised::default());
+        origins.set_unsynced(&mut one, true);
+        origins.set_unsynced(&mut one, true);
+        origins.set_unsynced(&mut other, true);
+        origins.set_doubted(&mut other, true);
+        origins.set_history(3);
         origins.clear_venue_seqs();
         for (group, source) in sources.into_iter().enumerate() {
             let mut without = told(source);
@@ -151,8 +200,15 @@ mod tests {
             assert_eq!(origins.group(group), OriginBits::of(&without));
             assert_eq!(origins.group(group).source(), Some(source));
         }
-        assert!(origins.unsynced());
-        origins.set_unsynced(false);
-        assert!(!origins.unsynced() && origins.group(3).source() == Some(Source::Direct));
+        assert!(origins.unsynced() && origins.doubted() && origins.has_history(3) && !origins.has_history(0));
+        origins.set_unsynced(&mut one, false);
+        origins.set_unsynced(&mut one, false);
+        assert!(origins.unsynced(), "the other one's is not made good");
+        origins.set_unsynced(&mut other, false);
+        assert!(!origins.unsynced() && origins.doubted());
+        origins.set_doubted(&mut other, false);
+        origins.clear_history();
+        assert!(!origins.doubted() && origins.group(3).source() == Some(Source::Direct));
+        assert_eq!(origins.0 >> 20, 0);
     }
 }

@@ -88,6 +88,8 @@ pub struct Table {
     pub(crate) sequencer: Sequencer,
     pub(crate) watchers: Watchers,
     writers: usize,
+    /// How many writers there have been; it guards nothing.
+    pub(crate) writers_made: AtomicU64,
 }
 
 impl Table {
@@ -102,6 +104,7 @@ impl Table {
             sequencer: Sequencer::new(writers),
             watchers: Watchers::new(watchers, symbols),
             writers,
+            writers_made: AtomicU64::new(0),
         })
     }
 

@@ -1,5 +1,6 @@
 //! The writing side: updates in, numbered changes out.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use market::{FieldSet, Micros, Reason, Sides, Status, Update};
 use crate::feeds::FeedId;
 use crate::layout::{HEARD, NOTES, WORDS, glance};
 use crate::merge::{self, Plan};
+use crate::origins::Raised;
 use crate::sequence::Place;
 use crate::slot::{Guard, View};
 use crate::sync::Ordering;
@@ -36,6 +38,10 @@ pub struct Writer {
     table: Arc<Table>,
     /// `None` only while dropping.
     place: Option<Place>,
+    /// Which writer this is of all that there have been: a place is somebody else's later.
+    number: u64,
+    /// By symbol what it has said against it and not taken back; nothing of nearly all.
+    raised: HashMap<SymbolId, Raised>,
 }
 
 impl fmt::Debug for Writer {
@@ -49,12 +55,41 @@ impl Drop for Writer {
         if let Some(place) = self.place.take() {
             self.table.sequencer.release(place);
         }
+        for (id, raised) in self.raised.drain() {
+            let mut guard = self.table.entry(id).slot.lock();
+            let mut origins = None;
+            merge::note_gone(&guard, raised, |at, word| origins = Some((at, word)));
+            if let Some((at, word)) = origins {
+                guard.set_note(at, word);
+            }
+        }
     }
 }
 
 impl Writer {
     pub(crate) fn new(table: Arc<Table>, place: Place) -> Writer {
-        Writer { table, place: Some(place) }
+        let number = table.writers_made.fetch_add(1, Ordering::Relaxed);
+        Writer { table, place: Some(place), number, raised: HashMap::new() }
+    }
+
+    /// What it has raised against a symbol.
+    #[inline]
+    fn raised(&self, id: SymbolId) -> Raised {
+        // Nearly always nothing is raised at all, and then nothing is looked up.
+        if self.raised.is_empty() {
+            Raised::default()
+        } else {
+            self.raised.get(&id).copied().unwrap_or_default()
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, id: SymbolId, raised: Raised) {
+        if raised == Raised::default() {
+            self.raised.remove(&id);
+        } else {
+            self.raised.insert(id, raised);
+        }
     }
 
     /// The table it writes.
@@ -79,14 +114,19 @@ impl Writer {
         ts_pub: Micros,
         mid_write: impl FnOnce(),
     ) -> Applied {
+        let before = self.raised(id);
         let slot = &self.table.entry(id).slot;
         black_box(glance(slot));
         let mut guard = slot.lock();
         let old = guard.view();
-        let Some(plan) = merge::plan(&old, &guard, update) else { return Applied::Older };
+        let Some(plan) = merge::plan(&old, &guard, update, before) else { return Applied::Older };
         let heard = guard.note(HEARD);
         if plan.changed.is_empty() {
             merge::note(&plan, update, heard, |at, word| guard.set_note(at, word));
+            drop(guard);
+            if plan.raised != before {
+                self.keep(id, plan.raised);
+            }
             return Applied::Unchanged;
         }
         let Some(place) = &mut self.place else {
@@ -107,6 +147,9 @@ impl Writer {
         // After the change is visible, and before the cut may pass it: who takes the cut and then drains is given it.
         self.table.watchers.mark(id);
         drop(ticket);
+        if plan.raised != before {
+            self.keep(id, plan.raised);
+        }
         Applied::Changed { seq, fields: plan.changed }
     }
 
@@ -114,20 +157,27 @@ impl Writer {
     /// change, or `None` when it was so already. `Stale`, `Connecting` and `Suspect` do not cover `Halted`, `Closed` and
     /// `Delisted`, but even then the venue sequences are forgotten, because the next connection may begin anywhere.
     pub fn set_status(&mut self, id: SymbolId, status: Status, reason: Reason, now: Micros) -> Option<u64> {
-        self.plan_status(id, now, |old, guard| merge::plan_status(old, guard, status, reason))
+        self.plan_status(id, now, |old, guard, raised| {
+            merge::plan_status(old, guard, (status, reason), raised)
+        })
     }
 
     fn plan_status(
         &mut self,
         id: SymbolId,
         now: Micros,
-        plan: impl FnOnce(&View<'_, WORDS>, &Guard<'_, WORDS, NOTES>) -> Plan,
+        plan: impl FnOnce(&View<'_, WORDS>, &Guard<'_, WORDS, NOTES>, Raised) -> Plan,
     ) -> Option<u64> {
+        let before = self.raised(id);
         let mut guard = self.table.entry(id).slot.lock();
         let old = guard.view();
-        let plan = plan(&old, &guard);
+        let plan = plan(&old, &guard, before);
         if plan.changed.is_empty() {
             merge::note_status(&plan, |at, word| guard.set_note(at, word));
+            drop(guard);
+            if plan.raised != before {
+                self.keep(id, plan.raised);
+            }
             return None;
         }
         let ticket = self.table.sequencer.take(self.place.as_mut()?);
@@ -140,14 +190,17 @@ impl Writer {
         drop(guard);
         self.table.watchers.mark(id);
         drop(ticket);
+        if plan.raised != before {
+            self.keep(id, plan.raised);
+        }
         Some(seq)
     }
 
     /// Says that a price of this symbol is held back outside the table, or is not any more: as long as it is, a quote that
-    /// would be live is `suspect`, whatever else is told of it. Returns the number of the change, or `None` when nothing
+    /// would be live is `suspect`, whatever else is told of it, and whatever another writer says of prices of its own. Returns the number of the change, or `None` when nothing
     /// visible is different.
     pub fn doubt(&mut self, id: SymbolId, doubted: bool, now: Micros) -> Option<u64> {
-        self.plan_status(id, now, |old, guard| merge::plan_doubt(old, guard, doubted))
+        self.plan_status(id, now, |old, guard, raised| merge::plan_doubt(old, guard, doubted, raised))
     }
 
     /// Tells a composite as a whole: every field of the top and the trade, and whose its sides are. See
@@ -181,7 +234,8 @@ impl Writer {
         Some(plan.changed)
     }
 
-    /// Sets the status of a feed. Returns the number of the change, or `None` when it was so already.
+    /// Sets the status of a feed as far as this writer knows; of several writers' words the worst is the feed's. Returns the
+    /// number of the change, or `None` when the feed as a whole was so already.
     pub fn set_feed_status(
         &mut self,
         feed: FeedId,
@@ -190,6 +244,7 @@ impl Writer {
         now: Micros,
     ) -> Option<u64> {
         let place = self.place.as_mut()?;
-        self.table.feeds.set_status(feed, (status, reason), now, &self.table.sequencer, place)
+        let said = (self.number, (status, reason));
+        self.table.feeds.set_status(feed, said, now, &self.table.sequencer, place)
     }
 }

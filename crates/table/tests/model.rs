@@ -13,6 +13,9 @@ use table::{Applied, Config, Origin, SymbolId, Table, Writer};
 const SYMBOLS: usize = 3;
 const WRITERS: usize = 3;
 
+/// Nothing is heard then.
+const LOST: [Status; 2] = [Status::Stale, Status::Connecting];
+
 /// One step of any writer on any symbol.
 #[derive(Clone, Debug)]
 enum Step {
@@ -32,18 +35,24 @@ struct Known {
     quote: Quote,
     /// By group, where its values came from.
     origins: [Origin; Group::COUNT],
-    gap: bool,
+    /// By writer, whether it met a gap.
+    gaps: [bool; WRITERS],
+    /// By group, whether history was told while nothing else is heard.
+    history: [bool; Group::COUNT],
     heard: Option<Micros>,
 }
 
 impl Model {
-    fn older(origin: &Origin, status: Status, update: &Update) -> bool {
+    fn older(origin: &Origin, status: Status, history: bool, update: &Update) -> bool {
         let Some(source) = origin.source else { return false };
+        let lost = LOST.contains(&status);
         let same = source == update.source;
         let seqs = origin.venue_seq.zip(update.venue_seq);
         let times = origin.ts_event.zip(update.ts_event);
         match () {
-            () if update.source == Source::History => true,
+            () if update.source == Source::History => {
+                !lost || history || times.is_some_and(|(old, new)| new < old)
+            }
             () if update.snapshot => false,
             () if same => seqs.is_some_and(|(old, new)| new <= old),
             () if times.is_some() => times.is_some_and(|(old, new)| new < old),
@@ -51,10 +60,14 @@ impl Model {
         }
     }
 
-    fn apply(&mut self, symbol: usize, update: &Update, ts_pub: Micros) -> Applied {
+    fn apply(&mut self, writer: usize, symbol: usize, update: &Update, ts_pub: Micros) -> Applied {
         let known = self.quotes.entry(symbol).or_default();
         let old = known.quote;
-        let origins = known.origins;
+        let (origins, history) = (known.origins, known.history);
+        let is_history = update.source == Source::History;
+        let older = |group: Group| {
+            Model::older(&origins[group as usize], old.status, history[group as usize], update)
+        };
         let mut new = old;
         let mut taken = 0;
         let mut told = 0;
@@ -64,10 +77,11 @@ impl Model {
                 continue;
             }
             told += 1;
-            if Model::older(&origins[group as usize], old.status, update) {
+            if older(group) {
                 continue;
             }
             taken += 1;
+            known.history[group as usize] |= is_history && LOST.contains(&old.status);
             for field in fields.iter() {
                 if field == Field::LastSide {
                     new.values.set_side(update.values().side());
@@ -85,18 +99,20 @@ impl Model {
             return Applied::Older;
         }
         known.heard = known.heard.max(Some(update.ts_recv));
-        known.gap &= !update.snapshot;
+        known.gaps[writer] &= !update.snapshot || is_history;
         let mut wanted = update.status;
         let waiting = [Status::Unknown, Status::Connecting, Status::Stale, Status::Suspect];
-        if wanted.is_none() && taken > 0 && waiting.contains(&old.status) {
+        if wanted.is_none() && taken > 0 && !is_history && waiting.contains(&old.status) {
             wanted = Some((Status::Live, Reason::Confirmed));
         }
-        Model::status(known, &mut new, wanted, ts_pub);
-        let lost = [Status::Stale, Status::Connecting];
-        if taken > 0 && lost.contains(&old.status) && !lost.contains(&new.status) {
+        Model::status(known, writer, &mut new, wanted, ts_pub);
+        let back = LOST.contains(&old.status) && !LOST.contains(&new.status);
+        if taken > 0 && back {
             for group in Group::ALL {
-                let fresh = !group.fields().intersection(update.told()).is_empty()
-                    && !Model::older(&origins[group as usize], old.status, update);
+                if known.history[group as usize] {
+                    continue;
+                }
+                let fresh = !group.fields().intersection(update.told()).is_empty() && !older(group);
                 for field in group.fields().iter().filter(|f| !fresh || !update.told().contains(*f)) {
                     new.values.set_number(field, None);
                     if field == Field::LastSide {
@@ -108,6 +124,9 @@ impl Model {
                 }
             }
         }
+        if back {
+            known.history = [false; Group::COUNT];
+        }
         let fields = Delta::between(&old, &new).changed;
         if !fields.is_empty() {
             self.seq += 1;
@@ -118,11 +137,17 @@ impl Model {
         if fields.is_empty() { Applied::Unchanged } else { Applied::Changed { seq: self.seq, fields } }
     }
 
-    fn status(known: &mut Known, new: &mut Quote, wanted: Option<(Status, Reason)>, ts_pub: Micros) {
+    fn status(
+        known: &mut Known,
+        writer: usize,
+        new: &mut Quote,
+        wanted: Option<(Status, Reason)>,
+        ts_pub: Micros,
+    ) {
         let old = (new.status, new.reason);
         let Some(mut wanted) = wanted else { return };
-        known.gap |= wanted.0 == Status::Suspect;
-        if wanted.0 == Status::Live && known.gap {
+        known.gaps[writer] |= wanted.0 == Status::Suspect;
+        if wanted.0 == Status::Live && known.gaps.contains(&true) {
             wanted = if old.0 == Status::Suspect { old } else { (Status::Suspect, Reason::Gap) };
         }
         (new.status, new.reason) = wanted;
@@ -131,23 +156,32 @@ impl Model {
         }
     }
 
-    fn set_status(&mut self, symbol: usize, status: Status, reason: Reason, now: Micros) -> Option<u64> {
+    fn set_status(
+        &mut self,
+        writer: usize,
+        symbol: usize,
+        (status, reason): (Status, Reason),
+        now: Micros,
+    ) -> Option<u64> {
         let known = self.quotes.entry(symbol).or_default();
         let old = known.quote;
         let mut new = old;
         let interrupted = [Status::Stale, Status::Connecting, Status::Suspect].contains(&status);
+        let kept = interrupted && [Status::Halted, Status::Closed, Status::Delisted].contains(&old.status);
         if interrupted {
+            known.history = [false; Group::COUNT];
             for origin in &mut known.origins {
                 origin.venue_seq = None;
             }
         }
-        known.gap = match status {
+        known.gaps[writer] = match status {
             Status::Connecting => false,
+            Status::Stale if !kept => false,
             Status::Suspect => true,
-            _ => known.gap,
+            _ => known.gaps[writer],
         };
-        if !(interrupted && [Status::Halted, Status::Closed, Status::Delisted].contains(&old.status)) {
-            Model::status(known, &mut new, Some((status, reason)), now);
+        if !kept {
+            Model::status(known, writer, &mut new, Some((status, reason)), now);
         }
         let fields = Delta::between(&old, &new).changed;
         if !fields.is_empty() {
@@ -269,8 +303,10 @@ proptest! {
             let now = Micros(1_000 + at as i64);
             let did = step(&mut writers[*writer], ids[*symbol], what, now);
             let expected = match what {
-                Step::Update(update) => Ok(model.apply(*symbol, update, now)),
-                Step::Status(status, reason) => Err(model.set_status(*symbol, *status, *reason, now)),
+                Step::Update(update) => Ok(model.apply(*writer, *symbol, update, now)),
+                Step::Status(status, reason) => {
+                    Err(model.set_status(*writer, *symbol, (*status, *reason), now))
+                }
             };
             prop_assert_eq!(did, expected, "step {} {:?}", at, what);
             let known = model.quotes.get(symbol).cloned().unwrap_or_default();

@@ -150,6 +150,38 @@ fn feeds_have_a_status_with_a_sequence_of_the_same_table() {
 }
 
 #[test]
+fn a_feed_of_several_writers_is_as_bad_as_the_worst_of_them_says() {
+    let table = Table::new(Config { feeds: 1, ..Config::default() });
+    let info = FeedInfo {
+        name: "binance".to_owned(),
+        venue: "BINANCE".to_owned(),
+        kind: "binance".to_owned(),
+        mode: FeedMode::Live,
+    };
+    let feed = table.add_feed(info).unwrap();
+    let (mut one, mut other) = (table.writer().unwrap(), table.writer().unwrap());
+    let state = || (table.feed(feed).status, table.feed(feed).reason);
+    one.set_feed_status(feed, Status::Connecting, Reason::NotConnected, Micros(1));
+    other.set_feed_status(feed, Status::Connecting, Reason::NotConnected, Micros(1));
+    assert_eq!(one.set_feed_status(feed, Status::Live, Reason::Confirmed, Micros(2)), None);
+    assert_eq!(state(), (Status::Connecting, Reason::NotConnected));
+    other.set_feed_status(feed, Status::Live, Reason::Confirmed, Micros(3));
+    assert_eq!(state(), (Status::Live, Reason::Confirmed));
+    one.set_feed_status(feed, Status::Stale, Reason::Silence, Micros(4)).unwrap();
+    // What the other says of itself, and says again, does not bring the first one back.
+    assert_eq!(other.set_feed_status(feed, Status::Connecting, Reason::NotHeard, Micros(5)), None);
+    assert_eq!(other.set_feed_status(feed, Status::Live, Reason::Confirmed, Micros(6)), None);
+    assert_eq!(state(), (Status::Stale, Reason::Silence));
+    assert_eq!(table.feed(feed).since, Micros(4));
+    // Gone for good, it is not forgotten, whoever has its place now.
+    drop(one);
+    let _third = table.writer().unwrap();
+    assert_eq!(other.set_feed_status(feed, Status::Live, Reason::Confirmed, Micros(7)), None);
+    other.set_feed_status(feed, Status::Stale, Reason::Disconnected, Micros(8)).unwrap();
+    assert_eq!(state(), (Status::Stale, Reason::Disconnected), "of two the newer one is the news");
+}
+
+#[test]
 fn the_parts_may_go_where_they_are_needed() {
     fn send<T: Send>() {}
     fn shared<T: Send + Sync>() {}

@@ -66,7 +66,7 @@ impl Outlet {
             inner.sink.feed_status(status, reason, symbols);
             return;
         }
-        let worst = inner.lines.iter().copied().max_by_key(|&(status, _)| badness(status));
+        let worst = inner.lines.iter().copied().max_by_key(|&(status, _)| status.badness());
         let worst = worst.unwrap_or((status, reason));
         if inner.told != Some(worst) {
             inner.told = Some(worst);
@@ -78,17 +78,6 @@ impl Outlet {
     /// ([`Outlet::is_broken`]).
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Which of two connections' states is the feed's.
-const fn badness(status: Status) -> u8 {
-    match status {
-        Status::Live => 0,
-        Status::Connecting => 1,
-        Status::Suspect => 2,
-        Status::Stale => 3,
-        Status::Unknown | Status::Halted | Status::Closed | Status::Delisted => 4,
     }
 }
 
