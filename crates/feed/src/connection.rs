@@ -38,6 +38,7 @@ mod lines;
 mod tls;
 mod websocket;
 
+pub use carrier::Transport;
 pub use cause::{Cause, End};
 
 use carrier::{Carrier, Heard};

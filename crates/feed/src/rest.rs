@@ -142,11 +142,26 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 pub fn check_place(url: &str, secure: &str, plain: &str) -> Result<(), &'static str> {
     let uri: Uri = url.parse().map_err(|_| "not a url")?;
     let host = uri.host().filter(|host| !host.is_empty()).ok_or("no host in the url")?;
+    check_port(&uri)?;
     match uri.scheme_str() {
         Some(scheme) if scheme == secure => Ok(()),
         Some(scheme) if scheme == plain && is_loopback(host) => Ok(()),
         Some(scheme) if scheme == plain => Err("plaintext is taken only to this machine"),
         Some(_) | None => Err("unknown url scheme"),
+    }
+}
+
+/// A port that is no number, or too large a one, would count as none.
+pub(crate) fn check_port(uri: &Uri) -> Result<(), &'static str> {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    // Behind the bracket of an address of the sixth version, whose own colons name no port.
+    let tail = place.rsplit(']').next().unwrap_or_default();
+    match tail.rsplit_once(':') {
+        Some((_, port)) if !port.parse().is_ok_and(|port: u16| port > 0) => {
+            Err("a port is a number from 1 to 65535")
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -224,6 +239,17 @@ mod tests {
             assert_eq!(check(url), Err("plaintext is taken only to this machine"), "{url}");
         }
         assert_eq!(check("ftp://127.0.0.1/"), Err("unknown url scheme"));
+        for port in ["0", "65536", "99999999999", ""] {
+            for host in ["localhost", "[::1]", "me@127.0.0.1"] {
+                let url = format!("http://{host}:{port}/");
+                assert_eq!(
+                    check_place(&url, "https", "http"),
+                    Err("a port is a number from 1 to 65535"),
+                    "{url}"
+                );
+            }
+        }
+        assert_eq!(check("https://api.example.com:65535"), Ok(()));
         assert!(check("").is_err() && check("/x").is_err() && check("https:///x").is_err());
     }
 

@@ -104,6 +104,44 @@ mod tests {
             let text = format!("[[feeds]]\nkind = \"okx\"\nsymbols = [\"BTC-USDT\"]\nws_url = \"{url}\"\n");
             assert!(fault(&text).starts_with("4:10: "), "{url}");
         }
+        let feed = |kind: &str, key: &str, url: &str| {
+            let more = if kind == "oanda" { "account = \"1\"\nkey_env = \"CARGO_PKG_NAME\"\n" } else { "" };
+            parse(&format!("[[feeds]]\nkind = \"{kind}\"\nsymbols = \"*\"\n{key} = \"{url}\"\n{more}"))
+        };
+        // Each venue is reached over what it sends over, and nothing else.
+        for (kind, key, url, is_good) in [
+            ("okx", "ws_url", "wss://x.example:8443/v5", true),
+            ("okx", "ws_url", "https://x.example", false),
+            ("okx", "ws_url", "udp://239.1.2.3:10000", false),
+            ("okx", "ws_url", "ws://127.0.0.1:99999", false),
+            ("okx", "ws_url", "wss://x.example:0", false),
+            ("okx", "rest_url", "https://x.example:x", false),
+            ("okx", "rest_url", "https://x.example?a=b", false),
+            ("okx", "rest_url", "wss://x.example", false),
+            ("okx", "rest_url", "udp://239.1.2.3:10000", false),
+            ("oanda", "ws_url", "https://x.example", true),
+            ("oanda", "ws_url", "wss://x.example", false),
+            ("upstream", "ws_url", "http://127.0.0.1:8080", true),
+            ("upstream", "ws_url", "ws://127.0.0.1:8080", false),
+            ("iex_tops", "ws_url", "udp://239.1.2.3:10000?interface=10.0.0.5", true),
+            ("iex_tops", "ws_url", "udp://239.1.2.3", false),
+            ("iex_tops", "ws_url", "udp://feed.example:10000", false),
+            ("iex_tops", "ws_url", "udp://239.1.2.3:10000?interface=eth0", false),
+            ("iex_tops", "ws_url", "udp://239.1.2.3:70000", false),
+            ("iex_tops", "ws_url", "wss://x.example", false),
+            ("kucoin", "ws_url", "wss://x.example", true),
+            ("kucoin", "ws_url", "udp://239.1.2.3:10000", false),
+        ] {
+            let parsed = feed(kind, key, url);
+            assert_eq!(parsed.is_ok(), is_good, "{kind} {key} {url}: {parsed:?}");
+            if let Err(fault) = parsed {
+                assert!(fault.at.is_some_and(|at| at > 40), "{kind} {url}: at its place");
+            }
+        }
+        // What an adapter cannot do without.
+        let bare = |kind| fault(&format!("[[feeds]]\nkind = \"{kind}\"\nsymbols = \"*\"\n"));
+        assert!(bare("iex_tops").starts_with("2:8: iex_tops cannot be reached as configured"));
+        assert!(bare("oanda").contains("the account of this feed is not configured"));
         let many = "[[feeds]]\nkind=\"sim\"\n".repeat(300);
         assert!(fault(&many).starts_with("514:6: at most 256 feeds"));
         assert!(fault("[[feeds]]\nkind = \"binance\"\n").contains("symbols"));

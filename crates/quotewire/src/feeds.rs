@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use feed::capture::{CaptureReader, Recorder, Recording};
+use feed::connection::Transport;
 use feed::metrics::{FeedMetrics, Reporter};
 use feed::supervisor::{FeedEnd, FeedHandle, FeedSettings};
-use feed::{Overrides, Session};
+use feed::{Instruments, Overrides, Session};
 use feed_binance::Market;
 use feed_replay::{Playing, Replay, Track};
 use futures_util::FutureExt;
@@ -122,6 +123,27 @@ pub(crate) fn variant(kind: &str, variant: Option<&str>) -> Option<&'static str>
 pub(crate) fn session(preset: &'static str, overrides: &Overrides) -> Box<dyn Session> {
     let known = PRESETS.iter().find(|known| known.name == preset).unwrap_or(&PRESETS[0]);
     (known.session)(overrides)
+}
+
+/// What carries a preset's own endpoint, and so any other in its place.
+pub(crate) fn transport(preset: &'static str) -> Transport {
+    let session = session(preset, &Overrides::default());
+    Transport::of(&session.endpoint(&Instruments::new(session.venue(), 0), &[]))
+}
+
+/// What could never be asked of a feed as it is configured: an address that an adapter has no use for or was not given.
+pub(crate) fn unreachable(preset: &'static str, overrides: &Overrides) -> Option<String> {
+    live_sessions(preset, overrides).iter().find_map(|session| {
+        let asked = session.catalogue_requests().into_iter().chain(session.door());
+        let asked = asked.map(|request| (request.url, Transport::Lines));
+        let endpoint = session.endpoint(&Instruments::new(session.venue(), 0), &[]);
+        // Behind a door the endpoint is what that says.
+        let endpoint = session.door().is_none().then(|| (endpoint, transport(preset)));
+        asked.chain(endpoint).find_map(|(url, transport)| {
+            let why = transport.check(&url).err()?;
+            Some(format!("{why}: {}", feed::rest::shown(&url)))
+        })
+    })
 }
 
 /// The sessions that a live feed of a preset needs: a venue may spread its channels over several endpoints.

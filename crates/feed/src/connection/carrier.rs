@@ -2,10 +2,11 @@
 
 use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
-use super::datagrams::Datagrams;
+use super::datagrams::{self, Datagrams};
 use super::lines::Lines;
 use super::websocket::WebSocket;
 use super::{End, Plan};
+use crate::rest::check_place;
 
 /// What was heard on the wire.
 #[derive(Debug)]
@@ -20,6 +21,49 @@ pub(super) enum Heard {
     Ended(End),
 }
 
+/// What carries the bytes of an endpoint, by the scheme of its URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// `wss`, and `ws` to this machine.
+    WebSocket,
+    /// `https`, and `http` to this machine: an answer of lines that does not end.
+    Lines,
+    /// `udp`.
+    Datagrams,
+}
+
+impl Transport {
+    /// What that URL asks for. Whatever is no scheme of ours is a WebSocket's fault.
+    pub fn of(url: &str) -> Transport {
+        match url.split("://").next() {
+            Some("https" | "http") => Transport::Lines,
+            Some("udp") => Transport::Datagrams,
+            _ => Transport::WebSocket,
+        }
+    }
+
+    /// How its URLs look, for whoever writes one.
+    pub const fn form(self) -> &'static str {
+        match self {
+            Transport::WebSocket => "wss://HOST, or for a loopback address ws://HOST",
+            Transport::Lines => "https://HOST, or for a loopback address http://HOST",
+            Transport::Datagrams => "udp://ADDRESS:PORT, perhaps with ?interface=ADDRESS",
+        }
+    }
+
+    /// Whether such an endpoint can be dialled at all. The same check stands before every dial.
+    ///
+    /// # Errors
+    /// With what is wrong with it.
+    pub fn check(self, url: &str) -> Result<(), &'static str> {
+        match self {
+            Transport::WebSocket => check_place(url, "wss", "ws"),
+            Transport::Lines => check_place(url, "https", "http"),
+            Transport::Datagrams => datagrams::place(url).map(drop),
+        }
+    }
+}
+
 /// An open line to the venue. Dropping it closes the socket.
 pub(super) enum Carrier {
     WebSocket(Box<WebSocket>),
@@ -30,11 +74,10 @@ pub(super) enum Carrier {
 impl Carrier {
     /// Dials, or begins to listen.
     pub(super) async fn dial(plan: &Plan) -> Result<Carrier, End> {
-        match plan.url.split("://").next() {
-            Some("https" | "http") => Ok(Carrier::Lines(Box::new(Lines::dial(plan).await?))),
-            Some("udp") => Ok(Carrier::Datagrams(Datagrams::listen(plan).await?)),
-            // Whatever else there may be is refused there by its name.
-            _ => Ok(Carrier::WebSocket(Box::new(WebSocket::dial(plan).await?))),
+        match Transport::of(&plan.url) {
+            Transport::Lines => Ok(Carrier::Lines(Box::new(Lines::dial(plan).await?))),
+            Transport::Datagrams => Ok(Carrier::Datagrams(Datagrams::listen(plan).await?)),
+            Transport::WebSocket => Ok(Carrier::WebSocket(Box::new(WebSocket::dial(plan).await?))),
         }
     }
 

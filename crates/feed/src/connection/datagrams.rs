@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::http::Uri;
 
 use super::carrier::Heard;
 use super::{Cause, End, Plan};
+use crate::rest::check_port;
 
 /// The longest datagram there can be, in bytes: its length has 16 bits.
 const DATAGRAM_MAX: usize = 64 << 10;
@@ -46,10 +47,14 @@ impl Datagrams {
 }
 
 /// The address to listen at, and the address of the interface by which to join a group.
-fn place(url: &str) -> Result<(SocketAddr, Option<Ipv4Addr>), &'static str> {
+pub(super) fn place(url: &str) -> Result<(SocketAddr, Option<Ipv4Addr>), &'static str> {
     let uri: Uri = url.parse().map_err(|_| "not a url")?;
+    if uri.scheme_str() != Some("udp") {
+        return Err("unknown url scheme");
+    }
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let host: IpAddr = host.parse().map_err(|_| "a udp url names an address, not a host")?;
+    check_port(&uri)?;
     let port = uri.port_u16().ok_or("a udp url names a port")?;
     let mut interface = None;
     for parameter in uri.query().into_iter().flat_map(|query| query.split('&')) {
@@ -76,6 +81,9 @@ mod tests {
             "udp://feed.example.com:1",
             "udp://233.215.21.4",
             "udp://:5",
+            "udp://233.215.21.4:0",
+            "udp://233.215.21.4:70000",
+            "wss://233.215.21.4:1",
             "udp://233.215.21.4:1?interface=eth0",
             "udp://233.215.21.4:1?source=10.0.0.1",
         ] {

@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use feed::Overrides;
+use feed::connection::Transport;
 use feed_replay::{Moment, Playing, Speed, Window};
 use toml::Spanned;
 
 use super::record::RecordConfig;
 use super::{Fault, quotes, raw, record, secrets};
 use crate::composite::CompositeConfig;
-use crate::feeds::{PRESETS, kinds, preset, preset_names, variant};
+use crate::feeds::{PRESETS, kinds, preset, preset_names, transport, unreachable, variant};
 use crate::replay::selection::side_by_side;
 use crate::sink::screen::Moves;
 
@@ -311,12 +312,15 @@ fn venue(raw: raw::Feed, kind_span: &Range<usize>) -> Result<FeedKind, Fault> {
     };
     let overrides = Overrides {
         venue: raw.venue.as_ref().map(checked_venue).transpose()?,
-        ws_url: endpoint(raw.ws_url)?,
-        rest_url: url(raw.rest_url, "https", "http")?,
+        ws_url: endpoint(raw.ws_url, transport(preset))?,
+        rest_url: base(raw.rest_url)?,
         account: raw.account.map(Spanned::into_inner),
         key: secrets::secret("key", raw.key_env, raw.key_file)?,
         secret: secrets::secret("secret", raw.secret_env, raw.secret_file)?,
     };
+    if let Some(what) = unreachable(preset, &overrides) {
+        return Err(Fault::at(kind_span, format!("{preset} cannot be reached as configured: {what}")));
+    }
     Ok(FeedKind::Venue(Box::new(VenueConfig {
         preset,
         overrides,
@@ -332,35 +336,29 @@ fn silence(text: Option<Spanned<String>>) -> Result<Option<Duration>, Fault> {
     text.map(|text| duration(Some(text), Duration::ZERO, range)).transpose()
 }
 
-/// Where a feed connects to: a WebSocket, a streamed HTTP answer, or datagrams.
-fn endpoint(url: Option<Spanned<String>>) -> Result<Option<String>, Fault> {
-    let Some(text) = url else { return Ok(None) };
-    let schemes = match text.get_ref().split("://").next() {
-        Some("http" | "https") => ("https", "http"),
-        Some("udp") => return Ok(Some(text.into_inner())),
-        _ => ("wss", "ws"),
-    };
-    self::url(Some(text), schemes.0, schemes.1)
+/// Where a feed connects to, by what its venue sends over.
+fn endpoint(url: Option<Spanned<String>>, transport: Transport) -> Result<Option<String>, Fault> {
+    let Some(url) = url else { return Ok(None) };
+    let (span, text) = (url.span(), url.into_inner());
+    let fault = |what| Fault::at(&span, format!("{what}: an endpoint of this venue is {}", transport.form()));
+    transport.check(&text).map_err(fault)?;
+    Ok(Some(text.trim_end_matches('/').to_owned()))
+}
+
+/// The base of an HTTP interface, to which paths are added.
+fn base(url: Option<Spanned<String>>) -> Result<Option<String>, Fault> {
+    if let Some(url) = &url
+        && url.get_ref().contains(['?', '#'])
+    {
+        return Err(Fault::at(&url.span(), "paths are added to this address: it has no ? and no #"));
+    }
+    endpoint(url, Transport::Lines)
 }
 
 fn checked_venue(venue: &Spanned<String>) -> Result<String, Fault> {
     let symbol = market::Symbol::of_venue(venue.get_ref(), "X")
         .map_err(|error| Fault::at(&venue.span(), error.to_string()))?;
     Ok(symbol.venue().unwrap_or_default().to_owned())
-}
-
-/// An endpoint: encrypted, or plain to this machine only. The same check stands before every dial.
-fn url(url: Option<Spanned<String>>, secure: &str, plain: &str) -> Result<Option<String>, Fault> {
-    let Some(url) = url else { return Ok(None) };
-    let span = url.span();
-    let text = url.into_inner();
-    feed::rest::check_place(&text, secure, plain).map_err(|what| {
-        Fault::at(
-            &span,
-            format!("{what}: an address begins with {secure}://, or for a loopback address {plain}://"),
-        )
-    })?;
-    Ok(Some(text.trim_end_matches('/').to_owned()))
 }
 
 fn replay(raw: raw::Feed, kind_span: &Range<usize>) -> Result<Vec<ReplayConfig>, Fault> {
