@@ -446,9 +446,13 @@ impl FrameTap {
             if standings.wake(instrument) && update.status.is_none() {
                 intake.awake(instrument, ts_recv, sink);
             }
-            standings.told(instrument, &mut update);
+            let before = standings.told(instrument, &mut update);
             heard.push(instrument);
-            intake.take(instruments, instrument, &update, sink);
+            if intake.take(instruments, instrument, &update, sink) == Some(Outcome::Rejected)
+                && update.snapshot
+            {
+                standings.doubt_again(instrument, before);
+            }
         }
     }
 }

@@ -15,7 +15,8 @@ pub enum Outcome {
     Unchanged,
     /// Dropped: older than what is there.
     Older,
-    /// Dropped: not to be believed, or held back until it is confirmed.
+    /// Dropped: not to be believed, or held back until it is confirmed. Of a snapshot after a gap a part may have been taken; it
+    /// has not made the gap good.
     Rejected,
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use edge::Notifier;
 use feed::{Outcome, Sink, SymbolRef};
 use market::{Clock, Field, FieldSet, Micros, Reason, Status, Symbol, Update};
-use table::{Applied, FeedId, Member, SymbolId, Table, Writer};
+use table::{Applied, FeedId, Member, SymbolId, Table, Traded, Writer};
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -21,6 +21,9 @@ use crate::composite::Composing;
 use crate::ingest_metrics::IngestTimes;
 use rejects::Rejects;
 use screen::{Moves, Screen, Verdict};
+
+/// A change of a status alone.
+const STATUS: (FieldSet, Option<Traded>) = (FieldSet::EMPTY.with(Field::Status), None);
 
 /// What time a change is published at.
 #[derive(Clone, Debug)]
@@ -191,31 +194,37 @@ impl Inner {
         self.at_work = false;
         match applied {
             Applied::Changed { fields, .. } => {
-                self.published(symbol, id, fields, now);
+                self.published(symbol, id, (fields, Traded::by(update, fields)), now);
                 if let Some(times) = &mut self.times {
                     times.published(update.ts_recv, now);
                 }
                 Outcome::Changed
             }
-            Applied::Unchanged => Outcome::Unchanged,
+            Applied::Unchanged => {
+                // One more trade like the last one is the newest of all venues now.
+                if let Some(traded) = Traded::by(update, FieldSet::EMPTY) {
+                    self.follow(symbol, (FieldSet::EMPTY, Some(traded)), now);
+                }
+                Outcome::Unchanged
+            }
             Applied::Older => Outcome::Older,
         }
     }
 
     /// Tells the edge of a change, and brings the symbol's composite up to it.
-    fn published(&mut self, symbol: SymbolRef, id: SymbolId, fields: FieldSet, now: Micros) {
+    fn published(&mut self, symbol: SymbolRef, id: SymbolId, what: (FieldSet, Option<Traded>), now: Micros) {
         if let Some(notifier) = &self.notifier {
-            notifier.published(id, fields);
+            notifier.published(id, what.0);
         }
-        self.follow(symbol, fields, now);
+        self.follow(symbol, what, now);
     }
 
-    /// Brings the symbol's composite up to a change.
-    fn follow(&mut self, symbol: SymbolRef, fields: FieldSet, now: Micros) {
+    /// Brings the symbol's composite up to a change, or to a trade.
+    fn follow(&mut self, symbol: SymbolRef, what: (FieldSet, Option<Traded>), now: Micros) {
         let notifier = self.notifier.as_ref();
         if let Some(Known { member: Some(member), .. }) = self.symbols.get(symbol.0 as usize) {
             self.at_work = true;
-            member.follow(&mut self.writer, fields, now, |composite, fields| {
+            member.follow(&mut self.writer, what, now, |composite, fields| {
                 if let Some(notifier) = notifier {
                     notifier.published(composite, fields);
                 }
@@ -231,7 +240,7 @@ impl Inner {
         let changed = self.writer.set_status(id, status, reason, now);
         self.at_work = false;
         if changed.is_some() {
-            self.published(symbol, id, FieldSet::EMPTY.with(Field::Status), now);
+            self.published(symbol, id, STATUS, now);
         }
     }
 
@@ -243,7 +252,7 @@ impl Inner {
         let changed = self.writer.doubt(id, doubted, now);
         self.at_work = false;
         if changed.is_some() {
-            self.published(symbol, id, FieldSet::EMPTY.with(Field::Status), now);
+            self.published(symbol, id, STATUS, now);
         }
     }
 
@@ -304,7 +313,7 @@ impl Sink for TableSink {
         if inner.table.read(id).status == Status::Unknown {
             inner.set_status(known, Status::Connecting, Reason::NotConnected, now);
         } else if joins {
-            inner.follow(known, FieldSet::STORED, now);
+            inner.follow(known, (FieldSet::STORED, None), now);
         }
         Some(known)
     }
@@ -314,11 +323,14 @@ impl Sink for TableSink {
         let inner = &mut *inner;
         let Some(screening) = &mut inner.screening else { return inner.apply(symbol, update) };
         let now = screening.clock.monotonic();
-        match screening.screen.judge(symbol.0 as usize, update, now) {
+        let verdict = screening.screen.judge(symbol.0 as usize, update, now);
+        match verdict {
             Verdict::AsIs => inner.apply(symbol, update),
-            Verdict::Instead(doubt) => {
+            Verdict::Instead(doubt) | Verdict::Partly(doubt) => {
                 screening.rejects.count(screening.screen.rejects());
                 let outcome = inner.instead(symbol, doubt);
+                // The feed is told that its snapshot did not do, so that it asks for another one.
+                let outcome = if matches!(verdict, Verdict::Partly(_)) { Outcome::Rejected } else { outcome };
                 if doubt == Some(true)
                     && let Some(keeper) = &self.keeper
                 {

@@ -7,7 +7,8 @@
 //!   of equal sizes that of the first name. A consolidated tape does the same, and a size can be had at the venue beside it,
 //!   which a sum over venues cannot;
 //! * the ask is the lowest, in the same way. The two are told as they are, also when they meet or overlap;
-//! * the last trade is the one that came into the table last;
+//! * the last trade is the newest one: by the venues' clocks where both tell the time, otherwise by arrival ([`Traded`]). A
+//!   trade like the one before it is a newer one all the same;
 //! * there are no 24 h figures, because venues count them apart, and none of a contract.
 //!
 //! It is `live` while a member is, `connecting` while none was heard of yet, and `stale` otherwise: then, like every stale quote,
@@ -94,12 +95,44 @@ struct Kept {
     /// Prices and sizes, by side.
     bid: Option<(Decimal, Option<Decimal>)>,
     ask: Option<(Decimal, Option<Decimal>)>,
+    /// The latest trade that any writer told of.
+    traded: Option<Traded>,
     trade: Option<Trade>,
+}
+
+/// When a trade was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traded {
+    /// By the venue's clock, if it tells it.
+    pub ts_event: Option<Micros>,
+    /// When it arrived.
+    pub ts_recv: Micros,
+}
+
+impl Traded {
+    /// Of an update that may be no trade: a word on the last trade is one when it is the venue's own on exactly that, or when it
+    /// has `changed` what stood there. A summary that repeats an old trade with each message does not make it a new one.
+    pub fn by(update: &Update, changed: FieldSet) -> Option<Traded> {
+        let trade = Group::Trade.fields();
+        let is_direct = update.source == Source::Direct && update.told().contains(Field::Last);
+        (is_direct || !changed.intersection(trade).is_empty())
+            .then_some(Traded { ts_event: update.ts_event, ts_recv: update.ts_recv })
+    }
+
+    /// Whether this was later; of two at one time neither was.
+    fn is_after(self, other: Traded) -> bool {
+        match (self.ts_event, other.ts_event) {
+            (Some(one), Some(other)) => one > other,
+            _ => self.ts_recv > other.ts_recv,
+        }
+    }
 }
 
 /// A member's last trade, and the number of its coming.
 #[derive(Clone, Copy, Debug)]
 struct Trade {
+    /// `None` where only values are known: whatever has a time is newer.
+    at: Option<Traded>,
     seq: u64,
     price: Decimal,
     size: Option<Decimal>,
@@ -133,6 +166,7 @@ impl Composites {
             status: Status::Unknown,
             bid: None,
             ask: None,
+            traded: None,
             trade: None,
         };
         let mut state = composite.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,16 +195,16 @@ impl Member {
         self.composite.id
     }
 
-    /// Brings the composite up to a change of these fields of its member, which stands in the table already. `told` is called
-    /// with what changed of the composite, before anybody else can change it again.
+    /// Brings the composite up to a change of these fields of its member, which stands in the table already, and to a trade that
+    /// may have changed nothing. `told` is called with what changed of the composite, before anybody else can change it again.
     pub fn follow(
         &self,
         writer: &mut Writer,
-        changed: FieldSet,
+        (changed, traded): (FieldSet, Option<Traded>),
         now: Micros,
         told: impl FnOnce(SymbolId, FieldSet),
     ) {
-        if changed.intersection(FOLLOWED).is_empty() {
+        if changed.intersection(FOLLOWED).is_empty() && traded.is_none() {
             return;
         }
         let id = self.composite.id;
@@ -179,9 +213,15 @@ impl Member {
         let member = &mut members[self.place];
         writer.table().read_into(member.id, quote);
         let counted = member.status == Status::Live || quote.status == Status::Live;
+        // Writers may come in another order than their trades; the latest is the same in any order.
+        if member.traded.is_none_or(|before| traded.is_some_and(|traded| traded.is_after(before))) {
+            member.traded = traded;
+        }
         member.keep(quote);
         // A status from outside the venue's words has no times of its own; what was known last keeps those it has.
-        if changed != FieldSet::EMPTY.with(Field::Status) && quote.status == Status::Live {
+        if let (true, Some(traded), Status::Live) = (changed.is_empty(), traded, quote.status) {
+            (*ts_event, *ts_recv) = (traded.ts_event, traded.ts_recv);
+        } else if changed != FieldSet::EMPTY.with(Field::Status) && quote.status == Status::Live {
             (*ts_event, *ts_recv) = (quote.ts_event, quote.ts_recv.unwrap_or_default());
         }
         let is_live = members.iter().any(|member| member.status == Status::Live);
@@ -217,8 +257,23 @@ impl Kept {
         self.ask = values.number(Field::Ask).map(|price| (price, values.number(Field::AskSize)));
         let fields = [Field::Last, Field::LastSize, Field::LastSide];
         let seq = fields.into_iter().map(|field| changed_at.get(field)).max().unwrap_or(0);
-        let trade = |price| Trade { seq, price, size: values.number(Field::LastSize), side: values.side() };
+        let at = self.traded;
+        let trade =
+            |price| Trade { at, seq, price, size: values.number(Field::LastSize), side: values.side() };
         self.trade = values.number(Field::Last).map(trade);
+    }
+}
+
+impl Trade {
+    /// Whether it is the newer one; of two at one time the one that came later.
+    fn is_newer(&self, other: &Trade) -> bool {
+        match (self.at, other.at) {
+            (Some(one), Some(two)) if one.is_after(two) => true,
+            (Some(one), Some(two)) if two.is_after(one) => false,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            _ => self.seq > other.seq,
+        }
     }
 }
 
@@ -246,7 +301,7 @@ fn best(members: &[Kept], update: &mut Update) -> Sides {
         {
             ask = Some((member, price, size));
         }
-        last = last.filter(|last| member.trade.is_none_or(|trade| trade.seq <= last.seq)).or(member.trade);
+        last = last.filter(|last| member.trade.is_none_or(|trade| !trade.is_newer(last))).or(member.trade);
     }
     update.tell(Field::Bid, bid.map(|(_, price, _)| price));
     update.tell(Field::BidSize, bid.and_then(|(_, _, size)| size));

@@ -87,7 +87,7 @@ mod table;
 mod watcher;
 mod writer;
 
-pub use composite::{Composites, Member};
+pub use composite::{Composites, Member, Traded};
 pub use feeds::{FeedId, FeedInfo, FeedMode, FeedState};
 pub use origins::Origin;
 pub use table::{Config, Full, SymbolId, Table, TooManyWriters};

@@ -2,12 +2,12 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use market::{Cross, Decimal, Field, FieldSet, Micros, Quote, Reason, Side, Source, Status, Symbol, Update};
-use table::{Applied, Composites, Config, Member, SymbolId, Table, Writer};
+use table::{Applied, Composites, Config, Member, SymbolId, Table, Traded, Writer};
 
 fn symbol(name: &str) -> Symbol {
     Symbol::parse(name).unwrap()
@@ -36,7 +36,7 @@ impl Scene {
         let id = self.table.intern(&symbol(name)).unwrap();
         let member = self.composites.join(id, &symbol("BTC-USD")).unwrap();
         self.writer.set_status(id, Status::Connecting, Reason::NotConnected, Micros(0));
-        member.follow(&mut self.writer, FieldSet::STORED, Micros(0), |_, _| {});
+        member.follow(&mut self.writer, (FieldSet::STORED, None), Micros(0), |_, _| {});
         (id, member)
     }
 
@@ -46,9 +46,13 @@ impl Scene {
         let mut update = Update::new(Source::Direct, Micros(self.now));
         change(&mut update);
         let mut moved = FieldSet::EMPTY;
-        if let Applied::Changed { fields, .. } = self.writer.apply(*id, &update, Micros(self.now)) {
-            member.follow(&mut self.writer, fields, Micros(self.now), |_, changed| moved = changed);
-        }
+        let fields = match self.writer.apply(*id, &update, Micros(self.now)) {
+            Applied::Changed { fields, .. } => fields,
+            Applied::Unchanged => FieldSet::EMPTY,
+            Applied::Older => return moved,
+        };
+        let what = (fields, Traded::by(&update, fields));
+        member.follow(&mut self.writer, what, Micros(self.now), |_, changed| moved = changed);
         moved
     }
 
@@ -64,7 +68,7 @@ impl Scene {
         let mut moved = FieldSet::EMPTY;
         if self.writer.set_status(*id, status, Reason::Silence, Micros(self.now)).is_some() {
             let fields = FieldSet::EMPTY.with(Field::Status);
-            member.follow(&mut self.writer, fields, Micros(self.now), |_, changed| moved = changed);
+            member.follow(&mut self.writer, (fields, None), Micros(self.now), |_, changed| moved = changed);
         }
         moved
     }
@@ -165,7 +169,7 @@ fn a_price_that_is_held_back_takes_its_venue_out() {
     let (a, b) = (scene.member("A:BTC-USD"), scene.member("B:BTC-USD"));
     scene.top(&a, (100, 5), (103, 1));
     scene.top(&b, (99, 4), (104, 2));
-    let status = FieldSet::EMPTY.with(Field::Status);
+    let status = (FieldSet::EMPTY.with(Field::Status), None);
     scene.writer.doubt(a.0, true, Micros(9)).unwrap();
     a.1.follow(&mut scene.writer, status, Micros(9), |_, _| {});
     assert_eq!(scene.shown(), "99x4 B 104x2 B");
@@ -179,7 +183,7 @@ fn a_price_that_is_held_back_takes_its_venue_out() {
 }
 
 #[test]
-fn the_last_trade_is_the_one_that_came_last() {
+fn the_last_trade_is_the_newest_one() {
     let mut scene = Scene::new();
     let (a, b) = (scene.member("A:BTC-USD"), scene.member("B:BTC-USD"));
     let trade = |price: i64, side| move |update: &mut Update| update.tell_trade(whole(price), whole(1), side);
@@ -190,6 +194,42 @@ fn the_last_trade_is_the_one_that_came_last() {
     assert_eq!(last(&scene), (Some("101".to_owned()), Some(Side::Sell)));
     scene.apply(&a, trade(99, None));
     assert_eq!(last(&scene), (Some("99".to_owned()), None));
+    // The same trade once more is a newer one, though nothing of its own quote is another.
+    scene.apply(&b, trade(101, Some(Side::Sell)));
+    assert_eq!(last(&scene), (Some("101".to_owned()), Some(Side::Sell)));
+    scene.apply(&a, trade(99, None));
+    assert_eq!(last(&scene), (Some("99".to_owned()), None));
+    assert_eq!(scene.quote().ts_recv, Some(Micros(scene.now)));
+    // A summary that repeats its last trade, and a top that moves, are none.
+    let repeats = |update: &mut Update| {
+        trade(101, Some(Side::Sell))(update);
+        update.source = Source::Ticker;
+        update.status = Some((Status::Live, Reason::Confirmed));
+    };
+    scene.apply(&b, repeats);
+    scene.top(&b, (100, 5), (103, 1));
+    assert_eq!(last(&scene), (Some("99".to_owned()), None));
+    // Where both tell the time that decides, whoever comes last.
+    let at = |price: i64, time| {
+        move |update: &mut Update| {
+            update.tell_trade(whole(price), whole(1), None);
+            update.ts_event = Some(Micros(time));
+        }
+    };
+    scene.apply(&a, at(97, 1_000));
+    scene.apply(&b, at(96, 900));
+    assert_eq!(last(&scene).0.as_deref(), Some("97"), "b's was before it");
+    scene.top(&b, (100, 6), (103, 1));
+    assert_eq!(last(&scene).0.as_deref(), Some("97"));
+    scene.apply(&b, at(95, 1_001));
+    assert_eq!(last(&scene).0.as_deref(), Some("95"));
+    // Of a venue that is not live nothing counts.
+    scene.status(&b, Status::Stale);
+    assert_eq!(last(&scene).0.as_deref(), Some("97"));
+    // One without a time is compared by its coming.
+    let c = scene.member("C:BTC-USD");
+    scene.apply(&c, trade(94, None));
+    assert_eq!(last(&scene).0.as_deref(), Some("94"));
     // 24 h figures are each venue's own.
     let moved = scene.apply(&a, |update| update.tell(Field::Volume24h, whole(7)));
     assert_eq!(moved, FieldSet::EMPTY);
@@ -265,6 +305,8 @@ fn promise_2_after_quiet_a_composite_is_what_its_members_say() {
     let name = symbol("BTC-USD");
     let ids: Vec<SymbolId> =
         ["A", "B", "C"].map(|venue| table.intern(&symbol(&format!("{venue}:BTC-USD"))).unwrap()).into();
+    // By member when its newest trade came.
+    let traded = [const { AtomicI64::new(0) }; 3];
     let stop = AtomicBool::new(false);
     let gate = Barrier::new(WRITERS + 1);
     thread::scope(|scope| {
@@ -285,7 +327,8 @@ fn promise_2_after_quiet_a_composite_is_what_its_members_say() {
             reads
         });
         for thread in 0..WRITERS as u64 {
-            let (table, composites, ids, name, gate) = (&table, &composites, &ids, &name, &gate);
+            let (table, composites, ids, name) = (&table, &composites, &ids, &name);
+            let (gate, all_traded) = (&gate, &traded);
             scope.spawn(move || {
                 let mut writer = table.writer().unwrap();
                 let mut state = (thread << 2 | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -293,12 +336,17 @@ fn promise_2_after_quiet_a_composite_is_what_its_members_say() {
                     gate.wait();
                     for step in 0..STEPS {
                         // One writer has a member of its own, three share one.
-                        let id = ids[[0, 2, 2, 2][thread as usize]];
+                        let at = [0, 2, 2, 2][thread as usize];
+                        let id = ids[at];
                         let member = composites.join(id, name).unwrap();
                         let now = Micros((round * STEPS + step) as i64 + 1);
-                        if change(&mut writer, id, &mut state, now) {
+                        if let Some(traded) = change(&mut writer, id, &mut state, now) {
                             // Called under the composite's lock: the others come up to it meanwhile.
-                            member.follow(&mut writer, FieldSet::STORED, now, |_, _| thread::yield_now());
+                            let what = (FieldSet::STORED, traded);
+                            member.follow(&mut writer, what, now, |_, _| thread::yield_now());
+                            if traded.is_some() {
+                                all_traded[at].fetch_max(now.get(), Ordering::AcqRel);
+                            }
                         }
                     }
                     gate.wait();
@@ -309,13 +357,13 @@ fn promise_2_after_quiet_a_composite_is_what_its_members_say() {
         let mut writer = table.writer().unwrap();
         for &id in &ids {
             let member = composites.join(id, &name).unwrap();
-            member.follow(&mut writer, FieldSet::STORED, Micros(0), |_, _| {});
+            member.follow(&mut writer, (FieldSet::STORED, None), Micros(0), |_, _| {});
         }
         for round in 0..ROUNDS {
             // Two waits a round: they begin together, and all have ended.
             gate.wait();
             gate.wait();
-            let wrong = compare(&table, &ids);
+            let wrong = compare(&table, &ids, &traded);
             if wrong.is_err() {
                 // The writers must end before the test may.
                 for _ in round + 1..ROUNDS {
@@ -330,13 +378,13 @@ fn promise_2_after_quiet_a_composite_is_what_its_members_say() {
     });
 }
 
-/// Changes something of a member, at random. Says whether anything visible is different.
-fn change(writer: &mut Writer, id: SymbolId, state: &mut u64, now: Micros) -> bool {
+/// Changes something of a member, at random. `None` when nothing visible is different and nothing was traded.
+fn change(writer: &mut Writer, id: SymbolId, state: &mut u64, now: Micros) -> Option<Option<Traded>> {
     let (roll, n) = (dice(state) % 20, (dice(state) % 6) as i64);
     match roll {
-        0 => writer.set_status(id, Status::Stale, Reason::Silence, now).is_some(),
-        1 => writer.doubt(id, true, now).is_some(),
-        2 | 3 => writer.doubt(id, false, now).is_some(),
+        0 => writer.set_status(id, Status::Stale, Reason::Silence, now).map(|_| None),
+        1 => writer.doubt(id, true, now).map(|_| None),
+        2 | 3 => writer.doubt(id, false, now).map(|_| None),
         _ => {
             let mut update = Update::new(Source::Direct, now);
             let size = whole((dice(state) % 3) as i64 + 1);
@@ -346,13 +394,17 @@ fn change(writer: &mut Writer, id: SymbolId, state: &mut u64, now: Micros) -> bo
                 _ => update.tell_trade(whole(n), size, None),
             }
             update.snapshot = roll == 4;
-            matches!(writer.apply(id, &update, now), Applied::Changed { .. })
+            match writer.apply(id, &update, now) {
+                Applied::Changed { fields, .. } => Some(Traded::by(&update, fields)),
+                Applied::Unchanged => Traded::by(&update, FieldSet::EMPTY).map(Some),
+                Applied::Older => None,
+            }
         }
     }
 }
 
 /// Whether the composite is what follows from the members as they are now.
-fn compare(table: &Table, members: &[SymbolId]) -> Result<(), String> {
+fn compare(table: &Table, members: &[SymbolId], traded: &[AtomicI64]) -> Result<(), String> {
     let quote = table.read(table.find("BTC-USD").unwrap());
     let is = |status| quote.status == status;
     let Some(expected) = expected(table, members) else {
@@ -366,13 +418,14 @@ fn compare(table: &Table, members: &[SymbolId]) -> Result<(), String> {
                 (number(price), number(size), quote.word(venue).unwrap_or("").to_owned())
             },
         );
-    let live = members.iter().map(|&id| table.read(id)).filter(|quote| quote.status == Status::Live);
-    let number = |quote: &Quote| {
+    let all = members.iter().map(|&id| table.read(id)).zip(traded);
+    let live = all.filter(|(quote, _)| quote.status == Status::Live && quote.has(Field::Last));
+    let number = |(quote, traded): &(Quote, &AtomicI64)| {
         let fields = [Field::Last, Field::LastSize, Field::LastSide];
-        fields.map(|field| quote.changed_at.get(field)).into_iter().max()
+        let seq = fields.map(|field| quote.changed_at.get(field)).into_iter().max();
+        (traded.load(Ordering::Acquire), seq)
     };
-    let newest = live.filter(|quote| quote.has(Field::Last)).max_by_key(number);
-    let trade = newest.map_or((None, None, None), |quote| trade_of(&quote));
+    let trade = live.max_by_key(number).map_or((None, None, None), |(quote, _)| trade_of(&quote));
     let right = is(Status::Live) && sides == expected && trade_of(&quote) == trade;
     right.then_some(()).ok_or_else(|| format!("{sides:?} and not {expected:?}, last {trade:?}: {quote:?}"))
 }

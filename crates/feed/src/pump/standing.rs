@@ -3,7 +3,7 @@
 //! A decoder says `Suspect` when it lost track, and marks what it tells afresh as a snapshot. Which snapshot makes good
 //! which loss is decided here, once for all adapters: **a doubt that a rebuilt book has raised ends by a book or by
 //! something better, and not by a ticker's snapshot**, because a ticker says nothing about the book that is still being
-//! resynchronised. Any other doubt ends by any snapshot.
+//! resynchronised. Any other doubt ends by any snapshot but one of history. A snapshot that the sink refuses ends none.
 
 use market::{Source, Status, Update};
 
@@ -11,7 +11,7 @@ use crate::InstrumentId;
 
 /// Why an instrument cannot be trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Doubt {
+pub(super) enum Doubt {
     /// It can.
     #[default]
     None,
@@ -51,16 +51,28 @@ impl Standings {
         (self.doubted, self.silent) = (0, 0);
     }
 
-    /// Takes note of an update, and takes the snapshot mark from one that does not make good what was lost.
+    /// Takes note of an update, and takes the snapshot mark from one that does not make good what was lost. Returns in what doubt
+    /// the instrument was before.
     #[inline]
-    pub(super) fn told(&mut self, instrument: InstrumentId, update: &mut Update) {
+    pub(super) fn told(&mut self, instrument: InstrumentId, update: &mut Update) -> Doubt {
         let at = instrument.place();
         if self.of.len() <= at {
             self.of.resize(at + 1, Standing::default());
         }
         self.of[at].told = true;
+        let before = self.of[at].doubt;
         if update.snapshot || update.status.is_some() {
             self.turn(at, update);
+        }
+        before
+    }
+
+    /// The snapshot that would have made good what was lost is not to be believed: the doubt stands as it was before.
+    pub(super) fn doubt_again(&mut self, instrument: InstrumentId, before: Doubt) {
+        let Some(standing) = self.of.get_mut(instrument.place()) else { return };
+        if standing.doubt == Doubt::None && before != Doubt::None {
+            standing.doubt = before;
+            self.doubted += 1;
         }
     }
 
@@ -79,7 +91,11 @@ impl Standings {
             None => {}
         }
         if update.snapshot {
-            update.snapshot = standing.doubt != Doubt::Book || update.source >= Source::Book;
+            update.snapshot = match standing.doubt {
+                Doubt::None => true,
+                Doubt::Book => update.source >= Source::Book,
+                Doubt::Other => update.source > Source::History,
+            };
             if update.snapshot {
                 standing.doubt = Doubt::None;
             }
@@ -176,9 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn any_other_doubt_ends_by_any_snapshot() {
+    fn any_other_doubt_ends_by_any_snapshot_that_tells_of_now_and_is_taken() {
         let mut standings = Standings::default();
         status(&mut standings, Source::Direct, Status::Suspect);
+        assert!(!told(&mut standings, Source::History, true) && standings.is_doubted(ID));
+        told(&mut standings, Source::Ticker, true);
+        standings.doubt_again(ID, Doubt::Other);
+        assert_eq!((standings.is_doubted(ID), standings.doubted()), (true, 1));
         assert!(told(&mut standings, Source::Ticker, true) && !standings.is_doubted(ID));
     }
 

@@ -3,7 +3,8 @@
 //! Pure: time comes in, and what is to be applied comes out. Each sink has one, over the symbols that it knows.
 //!
 //! **Refused for good** is what no market can mean: a group of fields (the top of the book, the trade, ...) with a number in it
-//! that is negative or zero where that is not legal, or off any sane scale. The other groups of the update are taken.
+//! that is negative or zero where that is not legal, or off any sane scale. The other groups of the update are taken. A snapshot
+//! that lost a group that way makes no gap good and confirms no price: what it should have told of that group stands as it was.
 //!
 //! **Held back** is an update in which bid, ask or last lies further from the one accepted before than the feed's `max_move`. The
 //! symbol is `suspect` meanwhile, so that neither the new price is shown nor the old one passed off as live. It is accepted
@@ -17,7 +18,7 @@
 
 use std::time::Duration;
 
-use market::{Decimal, Field, FieldSet, Group, Status, Update};
+use market::{Decimal, Field, FieldSet, Group, Reason, Source, Status, Update};
 
 /// A price that has not been told for this long says nothing about the next one: quiet symbols trade some times an hour.
 pub(crate) const REFERENCE_MAX: Duration = Duration::from_secs(60);
@@ -81,6 +82,8 @@ pub(crate) enum Verdict {
     AsIs,
     /// Apply what [`Screen::instead`] holds, which may be nothing; then, if there is a word on it, doubt the symbol or end that.
     Instead(Option<bool>),
+    /// The same with a part of a snapshot that makes no gap good, because the rest of it was refused.
+    Partly(Option<bool>),
 }
 
 /// What one sink believes.
@@ -99,6 +102,8 @@ pub(crate) struct Screen {
 struct State {
     /// Whether a price of it may be zero or below: options have bids of zero, dated futures and spreads fell below it.
     lenient: bool,
+    /// The feed lost track, and no whole snapshot came since.
+    gap: Option<Reason>,
     /// By watched field the price accepted last, and when.
     accepted: [Option<(Decimal, Duration)>; WATCHED.len()],
     hold: Option<Box<Hold>>,
@@ -132,6 +137,12 @@ impl Screen {
         self.rejects.clear();
         let Some(state) = self.states.get_mut(symbol) else { return Verdict::AsIs };
         let bad = faults(update, state.lenient, &mut self.rejects);
+        let partly = update.snapshot && !bad.is_empty();
+        state.gap = match update.status {
+            Some((Status::Suspect, reason)) => Some(reason),
+            _ if update.snapshot && !partly && update.source != Source::History => None,
+            _ => state.gap,
+        };
         let mut sifted;
         let update = if bad.is_empty() {
             update
@@ -141,11 +152,20 @@ impl Screen {
             if sifted.told().is_empty() && sifted.status.is_none() {
                 return Verdict::Instead(None);
             }
+            // As a snapshot it is never older, and would end the gap; so it opens it again.
+            if let (true, Some(reason)) = (partly, state.gap) {
+                match sifted.status {
+                    None | Some((Status::Live, _)) => sifted.status = Some((Status::Suspect, reason)),
+                    Some(_) => sifted.snapshot = false,
+                }
+            }
             &sifted
         };
+        let open = partly && state.gap.is_some();
+        let instead = |doubt| if open { Verdict::Partly(doubt) } else { Verdict::Instead(doubt) };
         let doubt = match &self.moves {
             None => None,
-            Some(moves) => match state.weigh(moves, update, now, &mut self.instead) {
+            Some(moves) => match state.weigh(moves, update, partly, now, &mut self.instead) {
                 Weighed::Taken => None,
                 Weighed::Settled => Some(false),
                 Weighed::Held { is_new } => {
@@ -166,7 +186,7 @@ impl Screen {
         if self.instead.is_empty() {
             self.instead.push(*update);
         }
-        Verdict::Instead(doubt)
+        instead(doubt)
     }
 
     /// What is to be applied in place of the update, or of the price whose time is over.
@@ -182,7 +202,7 @@ impl Screen {
     /// Forgets a symbol's prices: whatever comes next is the first of a new connection.
     pub(crate) fn forget(&mut self, symbol: usize) {
         if let Some(state) = self.states.get_mut(symbol) {
-            state.forget();
+            state.begin();
             self.held.retain(|&held| held != symbol);
         }
     }
@@ -222,13 +242,30 @@ enum Weighed {
 }
 
 impl State {
+    /// Its connection is another one.
+    fn begin(&mut self) {
+        self.gap = None;
+        self.forget();
+    }
+
     fn forget(&mut self) {
         self.accepted = [None; WATCHED.len()];
         self.hold = None;
     }
 
-    fn weigh(&mut self, moves: &Moves, update: &Update, now: Duration, instead: &mut Vec<Update>) -> Weighed {
-        let afresh = update.snapshot || update.status.is_some_and(|(status, _)| status != Status::Live);
+    /// Looks at the prices alone. Of a snapshot that is told only `partly` they are taken as they are, but what it does not tell
+    /// is not settled by it.
+    fn weigh(
+        &mut self,
+        moves: &Moves,
+        update: &Update,
+        partly: bool,
+        now: Duration,
+        instead: &mut Vec<Update>,
+    ) -> Weighed {
+        // A part of a snapshot may say `suspect` only because it is one.
+        let stops = |(status, _)| status != Status::Live && !(partly && status == Status::Suspect);
+        let afresh = update.snapshot && !partly || update.status.is_some_and(stops);
         if afresh {
             let was_held = self.hold.is_some();
             self.forget();
@@ -242,7 +279,7 @@ impl State {
             *far =
                 Some(price).filter(|price| before.is_some_and(|(before, _)| is_far(*price, before, moves)));
         }
-        let is_far_off = far.iter().any(Option::is_some);
+        let is_far_off = !partly && far.iter().any(Option::is_some);
         let Some(hold) = &mut self.hold else {
             if !is_far_off {
                 self.remember(update, now);

@@ -58,7 +58,7 @@ impl Scene {
     fn say(&mut self, update: &Update, at: Duration) -> Vec<&'static str> {
         match self.screen.judge(0, update, at) {
             Verdict::AsIs => self.put(update),
-            Verdict::Instead(doubt) => {
+            Verdict::Instead(doubt) | Verdict::Partly(doubt) => {
                 for piece in self.screen.instead().to_vec() {
                     self.put(&piece);
                 }

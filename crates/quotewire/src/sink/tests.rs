@@ -30,13 +30,17 @@ impl Scene {
 
     fn feed(&self, venue: &str) -> (TableSink, SymbolRef) {
         let (name, kind) = (venue.to_lowercase(), "sim".to_owned());
-        let info = FeedInfo { name: name.clone(), venue: venue.to_owned(), kind, mode: FeedMode::Live };
-        let feed = self.table.add_feed(info).unwrap();
+        let info = FeedInfo { name, venue: venue.to_owned(), kind, mode: FeedMode::Live };
+        self.sink(self.table.add_feed(info).unwrap(), venue)
+    }
+
+    /// One more sink of a feed, as each endpoint of its venue has one.
+    fn sink(&self, feed: FeedId, venue: &str) -> (TableSink, SymbolRef) {
         let time = PublishTime::Clock(Arc::clone(&self.clock));
         let mut sink = TableSink::new(&self.table, feed, time, None, None)
             .unwrap()
             .composing(Some(&self.composing))
-            .screened(self.moves.clone(), self.rejects.of_feed(&name), &self.clock);
+            .screened(self.moves.clone(), self.rejects.of_feed(&venue.to_lowercase()), &self.clock);
         let symbol = Symbol::parse(&format!("{venue}:BTC-USD")).unwrap();
         let symbol = sink.intern(&symbol).unwrap();
         (sink, symbol)
@@ -47,6 +51,25 @@ impl Scene {
         update.tell_side(Field::Bid, Some(Decimal::from(bid)), Some(Decimal::ONE));
         update.tell_side(Field::Ask, Some(Decimal::from(ask)), Some(Decimal::ONE));
         sink.update(*symbol, &update)
+    }
+
+    fn trade(&self, (sink, symbol): &mut (TableSink, SymbolRef), price: i64) -> Outcome {
+        let mut update = Update::new(Source::Direct, self.clock.now());
+        update.tell_trade(Some(Decimal::from(price)), Some(Decimal::ONE), None);
+        sink.update(*symbol, &update)
+    }
+
+    /// A snapshot of the top and of a trade.
+    fn snapshot(&self, (sink, symbol): &mut (TableSink, SymbolRef), bid: i64, last: i64) -> Outcome {
+        let mut update = Update::new(Source::Direct, self.clock.now());
+        update.tell_side(Field::Bid, Some(Decimal::from(bid)), Some(Decimal::ONE));
+        update.tell_trade(Some(Decimal::from(last)), None, None);
+        update.snapshot = true;
+        sink.update(*symbol, &update)
+    }
+
+    fn gap(&self, (sink, symbol): &mut (TableSink, SymbolRef)) {
+        sink.update(*symbol, &Update::of_status(Status::Suspect, Reason::Gap, self.clock.now()));
     }
 
     fn quote(&self, name: &str) -> Quote {
@@ -140,6 +163,85 @@ async fn a_gap_during_a_hold_is_not_forgotten_with_it() {
     a.0.update(a.1, &Update::of_status(Status::Suspect, Reason::Gap, scene.clock.now()));
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     assert_eq!(scene.shown("A:BTC-USD"), "100 103 suspect gap", "only a snapshot ends it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_5_of_two_sinks_of_one_symbol_each_ends_its_own_doubt() {
+    let scene = Scene::new(moves());
+    let mut a = scene.feed("A");
+    let mut more = scene.sink(scene.table.feeds()[0].0, "A");
+    scene.top(&mut a, 100, 103);
+    scene.trade(&mut more, 101);
+    // Both are wrong about something; what the second one does about it says nothing of the first one's.
+    scene.top(&mut a, 200, 203);
+    scene.trade(&mut more, 301);
+    assert_eq!(scene.shown("A:BTC-USD"), "100 103 suspect jump");
+    assert_eq!(scene.trade(&mut more, 102), Outcome::Changed);
+    assert_eq!(scene.shown("A:BTC-USD"), "100 103 suspect jump");
+    scene.top(&mut a, 101, 103);
+    assert_eq!(scene.shown("A:BTC-USD"), "101 103 live confirmed");
+    for sink in [&mut a, &mut more] {
+        scene.gap(sink);
+    }
+    scene.snapshot(&mut more, 101, 102);
+    assert_eq!(scene.shown("A:BTC-USD"), "101 103 suspect gap");
+    scene.snapshot(&mut a, 101, 102);
+    assert_eq!(scene.shown("A:BTC-USD"), "101 103 live confirmed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_is_as_bad_as_the_worst_of_its_sinks_and_its_symbols_are_told_one_by_one() {
+    let scene = Scene::new(None);
+    let mut a = scene.feed("A");
+    let feed = scene.table.feeds()[0].0;
+    let mut more = scene.sink(feed, "A");
+    let eth = more.0.intern(&Symbol::parse("A:ETH-USD").unwrap()).unwrap();
+    let state = || (scene.table.feed(feed).status.name(), scene.table.feed(feed).reason.name());
+    for sink in [&mut a.0, &mut more.0] {
+        sink.feed_status(Status::Live, Reason::Confirmed, &[]);
+    }
+    more.1 = eth;
+    scene.top(&mut a, 100, 103);
+    scene.top(&mut more, 10, 11);
+    a.0.feed_status(Status::Stale, Reason::Disconnected, &[a.1]);
+    more.0.feed_status(Status::Live, Reason::Confirmed, &[]);
+    assert_eq!(state(), ("stale", "disconnected"), "whoever spoke last");
+    assert_eq!(scene.shown("A:BTC-USD"), "100 103 stale disconnected");
+    assert_eq!(scene.shown("A:ETH-USD"), "10 11 live confirmed");
+    a.0.feed_status(Status::Live, Reason::Confirmed, &[]);
+    assert_eq!(state(), ("live", "confirmed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_5_a_snapshot_of_which_a_part_is_refused_makes_no_gap_good() {
+    for moves in [None, moves()] {
+        let scene = Scene::new(moves);
+        let mut a = scene.feed("A");
+        scene.top(&mut a, 100, 103);
+        scene.gap(&mut a);
+        assert_eq!(scene.snapshot(&mut a, -1, 102), Outcome::Rejected, "its feed is to ask again");
+        assert_eq!(scene.shown("A:BTC-USD"), "100 103 suspect gap");
+        assert_eq!(scene.quote("A:BTC-USD").values.last().map(|p| p.to_string()).as_deref(), Some("102"));
+        scene.top(&mut a, 101, 104);
+        assert_eq!(scene.shown("A:BTC-USD"), "101 104 suspect gap");
+        assert_eq!(scene.snapshot(&mut a, 99, 102), Outcome::Changed);
+        assert_eq!(scene.shown("A:BTC-USD"), "99 104 live confirmed");
+        // Where no gap is open nothing is to be made good.
+        assert_eq!(scene.snapshot(&mut a, -1, 103), Outcome::Changed);
+        assert_eq!(scene.shown("A:BTC-USD"), "99 104 live confirmed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_without_the_price_that_is_held_back_does_not_let_it_go() {
+    let scene = Scene::new(moves());
+    let mut a = scene.feed("A");
+    scene.top(&mut a, 100, 103);
+    scene.top(&mut a, 200, 203);
+    assert_eq!(scene.snapshot(&mut a, -1, 102), Outcome::Changed);
+    assert_eq!(scene.shown("A:BTC-USD"), "100 103 suspect jump");
+    scene.snapshot(&mut a, 100, 102);
+    assert_eq!(scene.shown("A:BTC-USD"), "100 103 live confirmed", "a whole one settles it");
 }
 
 #[tokio::test(start_paused = true)]
