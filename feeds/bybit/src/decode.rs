@@ -7,14 +7,15 @@
 //! | `publicTrade` | last trade |
 //! | `tickers` | 24 h figures, mark, index, funding; top and last, unless better topics do |
 
+mod scan;
 mod shapes;
 #[cfg(test)]
 mod tests;
 
 use feed::book::{Book, Ladder, Rebuilt};
-use feed::json::Number;
+use feed::json::{Number, text_decimal};
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
-use market::{Field, Micros, Reason, Side, Source, Update};
+use market::{Decimal, Field, Micros, Reason, Side, Source, Update};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -33,6 +34,18 @@ struct Slot {
     last: u64,
     traded: bool,
 }
+
+/// What a book message says of itself.
+#[derive(Clone, Copy, Debug)]
+struct About {
+    depth: usize,
+    snapshot: bool,
+    u: u64,
+    ts_event: Option<Micros>,
+}
+
+/// A level of a message; `None` when it cannot be read.
+type Level = (Ladder, Option<(Decimal, Decimal)>);
 
 /// Reads WebSocket v5 frames of public topics.
 #[derive(Debug)]
@@ -64,6 +77,9 @@ impl Decoder for Bybit5 {
         batch: &mut Batch,
     ) -> Result<&'static str, DecodeError> {
         let Frame::Text(text) = frame else { return Err(DecodeError::Garbage("binary frame")) };
+        if let Some(book) = scan::book(text) {
+            return self.scanned(&book, ts_recv, batch);
+        }
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|_| DecodeError::Garbage("not a message of v5"))?;
         let Some(topic) = envelope.topic.as_deref() else { return operation(&envelope, batch) };
@@ -77,7 +93,10 @@ impl Decoder for Bybit5 {
                     batch.ignore(Ignored::NotAQuote);
                     return Ok("orderbook:other");
                 };
-                self.book(depth, snapshot, &envelope, ts_recv, batch)?;
+                let book: BookData<'_> = data(&envelope, "orderbook")?;
+                let ts_event = millis(envelope.cts.or(book.cts)).or_else(|| millis(envelope.ts));
+                let about = About { depth, snapshot, u: book.u, ts_event };
+                self.book(&book.s, about, book.levels(), ts_recv, batch)?;
                 Ok(if snapshot { "orderbook:snapshot" } else { "orderbook:delta" })
             }
             "publicTrade" => {
@@ -241,21 +260,38 @@ impl Bybit5 {
         batch.push(id, update);
     }
 
+    /// A book in its usual form.
+    fn scanned(
+        &mut self,
+        book: &scan::Book<'_>,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) -> Result<&'static str, DecodeError> {
+        let snapshot = book.kind != Some("delta");
+        let time = |millis: Option<u64>| i64::try_from(millis?).ok().filter(|&millis| millis > 0);
+        let ts_event = time(book.cts).or_else(|| time(book.ts)).map(Micros::from_millis);
+        let about = About { depth: book.depth, snapshot, u: book.u, ts_event };
+        let numbers = |(price, size)| Some((text_decimal(price).ok()??, text_decimal(size).ok()??));
+        let bids = book.bids.iter().map(|level| (Ladder::Bids, numbers(level)));
+        let asks = book.asks.iter().map(|level| (Ladder::Asks, numbers(level)));
+        self.book(book.native, about, bids.chain(asks), ts_recv, batch)?;
+        Ok(if snapshot { "orderbook:snapshot" } else { "orderbook:delta" })
+    }
+
     fn book(
         &mut self,
-        depth: usize,
-        snapshot: bool,
-        envelope: &Envelope<'_>,
+        native: &str,
+        about: About,
+        levels: impl Iterator<Item = Level>,
         ts_recv: Micros,
         batch: &mut Batch,
     ) -> Result<(), DecodeError> {
-        let book: BookData<'_> = data(envelope, "orderbook")?;
-        let Some(id) = resolve(&book.s, batch) else { return Ok(()) };
-        let ts_event = millis(envelope.cts.or(book.cts)).or_else(|| millis(envelope.ts));
+        let Some(id) = resolve(native, batch) else { return Ok(()) };
+        let About { depth, u, ts_event, .. } = about;
         // The number 1 says that the service was restarted: what comes is a whole book whatever its type says.
-        let snapshot = snapshot || book.u == 1;
+        let snapshot = about.snapshot || u == 1;
         if depth == 1 {
-            return self.best(id, &book, snapshot, ts_event, ts_recv, batch);
+            return self.best(id, levels, snapshot, ts_event, ts_recv, batch);
         }
         let slot = self.slot(id);
         if slot.book.is_synchronised() && slot.depth != depth {
@@ -269,11 +305,11 @@ impl Bybit5 {
         } else if !slot.book.is_synchronised() {
             batch.ignore(Ignored::BeforeSnapshot);
             return Ok(());
-        } else if matches!(depth, 50 | 200) && book.u != slot.last.saturating_add(1) {
+        } else if matches!(depth, 50 | 200) && u != slot.last.saturating_add(1) {
             return self.lose(id, depth, Reason::Gap, ts_recv, batch);
         }
-        slot.last = book.u;
-        if !set_levels(&mut slot.book.book, &book) {
+        slot.last = u;
+        if !set_levels(&mut slot.book.book, levels) {
             batch.ignore(Ignored::BadNumber);
             return self.lose(id, depth, Reason::Gap, ts_recv, batch);
         }
@@ -292,7 +328,7 @@ impl Bybit5 {
     fn best(
         &mut self,
         id: InstrumentId,
-        data: &BookData<'_>,
+        levels: impl Iterator<Item = Level>,
         snapshot: bool,
         ts_event: Option<Micros>,
         ts_recv: Micros,
@@ -308,7 +344,7 @@ impl Bybit5 {
             slot.best.restart(1);
         }
         let before = slot.best.book.top();
-        if !set_levels(&mut slot.best.book, data) {
+        if !set_levels(&mut slot.best.book, levels) {
             batch.ignore(Ignored::BadNumber);
             return self.lose(id, 1, Reason::Gap, ts_recv, batch);
         }
@@ -383,12 +419,10 @@ fn tell_side(
 }
 
 /// Sets every level of a message and cuts the book to its depth; false when a level cannot be read.
-fn set_levels(book: &mut Book, data: &BookData<'_>) -> bool {
-    for (ladder, levels) in [(Ladder::Bids, &data.b), (Ladder::Asks, &data.a)] {
-        for level in levels {
-            let Some((price, size)) = level.numbers() else { return false };
-            book.set(ladder, price, size);
-        }
+fn set_levels(book: &mut Book, levels: impl Iterator<Item = Level>) -> bool {
+    for (ladder, numbers) in levels {
+        let Some((price, size)) = numbers else { return false };
+        book.set(ladder, price, size);
     }
     book.truncate();
     true

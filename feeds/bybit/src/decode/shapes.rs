@@ -1,5 +1,6 @@
 //! The shapes of v5 messages, borrowed from their text.
 
+use feed::book::Ladder;
 use feed::json::{Number, Text};
 use feed::{Batch, Ignored};
 use market::{Decimal, Micros};
@@ -98,6 +99,14 @@ pub(super) struct BookData<'a> {
     pub(super) u: u64,
     #[serde(borrow, default)]
     pub(super) cts: Option<Number<'a>>,
+}
+
+impl BookData<'_> {
+    /// Every level, bids first; `None` where one cannot be read.
+    pub(super) fn levels(&self) -> impl Iterator<Item = (Ladder, Option<(Decimal, Decimal)>)> {
+        let bids = self.b.iter().map(|level| (Ladder::Bids, level.numbers()));
+        bids.chain(self.a.iter().map(|level| (Ladder::Asks, level.numbers())))
+    }
 }
 
 /// The answer of the options' socket to a subscription.

@@ -2,6 +2,8 @@
 
 use feed::Instruments;
 use market::Symbol;
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -269,4 +271,49 @@ fn garbage_is_refused_and_the_next_message_taken() {
     let binary = check.decoder.decode(Frame::Binary(b"{}"), Micros(1), &mut check.batch);
     assert_eq!(binary, Err(DecodeError::Garbage("binary frame")));
     assert_eq!(check.give(TICKER), Ok("tickers:snapshot"));
+}
+
+/// Numbers as a book may hold them, and such as it may not.
+const NUMBERS: [&str; 10] =
+    ["100.0", "101.50", "99", "0", "0.000", "", "x", "1e2", "-1", "0.00000000000000000000000000000000001"];
+
+proptest! {
+    /// A blank behind a message sends it to the parser, which takes it as it would take it without.
+    #[test]
+    fn both_ways_of_reading_books_agree(
+        messages in vec(
+            (0..3_usize, any::<bool>(), 1..8_u64, vec((0..10_usize, 0..10_usize), 0..4), vec((0..10_usize, 0..10_usize), 0..4), 0..4_usize),
+            1..12,
+        ),
+    ) {
+        let mut scanned = Check::new();
+        let mut parsed = Check::new();
+        for (depth, delta, u, bids, asks, times) in messages {
+            let levels = |levels: &[(usize, usize)]| {
+                let one = |(price, size): &(usize, usize)| format!(r#"["{}","{}"]"#, NUMBERS[*price], NUMBERS[*size]);
+                levels.iter().map(one).collect::<Vec<_>>().join(",")
+            };
+            let kind = if delta { "delta" } else { "snapshot" };
+            let native = if u == 7 { "FOOUSDT" } else { "BTCUSDT" };
+            let cts = ["", r#","cts":1785088800140"#, r#","cts":0"#, r#","cts":9999999999999999999"#][times];
+            let text = format!(
+                r#"{{"topic":"orderbook.{}.{native}","type":"{kind}","ts":1785088800143,"data":{{"s":"{native}","b":[{}],"a":[{}],"u":{u},"seq":9}}{cts}}}"#,
+                [1, 50, 1000][depth], levels(&bids), levels(&asks)
+            );
+            prop_assert!(scan::book(&text).is_some());
+            prop_assert_eq!(scanned.give(&text), parsed.give(&format!("{text} ")));
+            let said = |batch: &Batch| format!("{:?} {:?} {:?}", batch.updates, batch.replies, batch.ignored);
+            prop_assert_eq!(said(&scanned.batch), said(&parsed.batch));
+        }
+    }
+}
+
+/// The two printed books of the fixtures and one of the documents take the short way.
+#[test]
+fn the_printed_books_need_no_parser() {
+    let texts = include_str!("../../fixtures/single-nautilus.tsv");
+    let books =
+        texts.lines().filter_map(|line| line.split_once('\t')).filter(|(_, text)| text.contains("orderbook"));
+    let read = books.map(|(_, text)| usize::from(scan::book(text).is_some())).collect::<Vec<_>>();
+    assert_eq!(read, [0, 1, 1], "the first is the answer to a subscription");
 }
