@@ -7,10 +7,11 @@
 //! | `BTCF0:USTF0` | `BITFINEX:BTC-USDT-PERP` | the list of futures; `F0` marks a perpetual's codes |
 //!
 //! A code is called by what `pub:map:currency:sym` maps it to (`DSH`: DASH), and `UST` is USDT where that list is missing.
-//! One question may ask for several lists, separated by commas; the answer holds them in that order.
+//! An odd entry of a list is left out and counted, and so is a pair of codes that are not in the list of currencies. One question may ask for several lists, separated by commas; the answer holds them in that order.
 
 use std::collections::{HashMap, HashSet};
 
+use feed::listing::each_entry;
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -31,13 +32,24 @@ struct Lists {
     names: HashMap<String, String>,
 }
 
-fn read_list<'a, T: Deserialize<'a>>(list: &'a RawValue, what: &str) -> Result<T, CatalogueError> {
-    serde_json::from_str(list.get())
-        .map_err(|error| CatalogueError(format!("{what} is not as documented: {error}")))
+/// Adds every entry of a list to `all`.
+fn read_list<'a, T: Deserialize<'a> + Clone>(
+    list: &'a RawValue,
+    what: &str,
+    instruments: &mut Instruments,
+    all: &mut impl Extend<T>,
+) -> Result<(), CatalogueError> {
+    let odd = |error: String| CatalogueError(format!("{what} is not as documented: {error}"));
+    let entries: Vec<&RawValue> = serde_json::from_str(list.get()).map_err(|error| odd(error.to_string()))?;
+    each_entry(&entries, instruments, |entry: &T, _| {
+        all.extend([entry.clone()]);
+        true
+    })
+    .map_err(|error| odd(error.0))
 }
 
 impl Lists {
-    fn of(answers: &[RestAnswer]) -> Result<Lists, CatalogueError> {
+    fn of(answers: &[RestAnswer], instruments: &mut Instruments) -> Result<Lists, CatalogueError> {
         let mut all = Lists::default();
         for answer in answers {
             let Some((_, names)) = answer.url.split_once(PATH) else { continue };
@@ -46,17 +58,26 @@ impl Lists {
             let names = names.split('?').next().unwrap_or_default();
             for (name, list) in names.split(',').zip(lists) {
                 match name {
-                    "pub:list:pair:exchange" => all.spot.extend(read_list::<Vec<String>>(list, name)?),
-                    "pub:list:pair:futures" => all.perpetual.extend(read_list::<Vec<String>>(list, name)?),
-                    "pub:list:currency" => all.currencies.extend(read_list::<Vec<String>>(list, name)?),
-                    "pub:map:currency:sym" => {
-                        all.names.extend(read_list::<Vec<(String, String)>>(list, name)?);
-                    }
+                    "pub:list:pair:exchange" => read_list(list, name, instruments, &mut all.spot)?,
+                    "pub:list:pair:futures" => read_list(list, name, instruments, &mut all.perpetual)?,
+                    "pub:list:currency" => read_list(list, name, instruments, &mut all.currencies)?,
+                    "pub:map:currency:sym" => read_list(list, name, instruments, &mut all.names)?,
                     _ => {}
                 }
             }
         }
         Ok(all)
+    }
+
+    /// The canonical name of a pair without the venue.
+    fn canonical(&self, pair: &str, perpetual: bool) -> Option<String> {
+        let (base, quote) = self.codes(pair)?;
+        if perpetual {
+            let (base, quote) = (base.strip_suffix("F0")?, quote.strip_suffix("F0")?);
+            Some(format!("{}-{}-PERP", self.name(base), self.name(quote)))
+        } else {
+            Some(format!("{}-{}", self.name(base), self.name(quote)))
+        }
     }
 
     /// The two codes of a pair; `None` when they are not what the venue lists.
@@ -85,20 +106,13 @@ impl Lists {
 
 /// Adds every pair of every list. Answers to other questions are passed over.
 pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
-    let lists = Lists::of(answers)?;
+    let lists = Lists::of(answers, instruments)?;
     for (pairs, perpetual) in [(&lists.spot, false), (&lists.perpetual, true)] {
         for pair in pairs {
-            let Some((base, quote)) = lists.codes(pair) else { continue };
-            let name = if perpetual {
-                let (Some(base), Some(quote)) = (base.strip_suffix("F0"), quote.strip_suffix("F0")) else {
-                    continue;
-                };
-                format!("{}-{}-PERP", lists.name(base), lists.name(quote))
-            } else {
-                format!("{}-{}", lists.name(base), lists.name(quote))
-            };
-            if let Ok(symbol) = Symbol::of_venue(instruments.venue(), &name) {
-                instruments.add(&format!("t{pair}"), symbol);
+            let name = lists.canonical(pair, perpetual);
+            match name.and_then(|name| Symbol::of_venue(instruments.venue(), &name).ok()) {
+                Some(symbol) => drop(instruments.add(&format!("t{pair}"), symbol)),
+                None => instruments.leave_out(pair),
             }
         }
     }
@@ -141,6 +155,15 @@ mod tests {
             ],
             "XYZ is no currency of the venue"
         );
+    }
+
+    #[test]
+    fn an_odd_entry_keeps_no_other_one_out() {
+        let body = r#"[["BTCUSD",7,"NOPE"],[],["BTC",null,"USD"],[["DSH","DASH"],["UST"]]]"#;
+        let mut known = Instruments::new("BITFINEX", 20);
+        let answer = RestAnswer { url: format!("{PATH}{LISTS}"), body: body.to_owned() };
+        assert_eq!(read(&[answer], &mut known), Ok(()));
+        assert_eq!((known.len(), known.left_out()), (1, (4, "7")));
     }
 
     #[test]

@@ -6,15 +6,20 @@
 //! | perpetual | `BTCUSDT`, `BTCUSD` | `BITGET_USDTM:BTC-USDT-PERP` | the same |
 //! | dated | `BTCUSDU26` | `BITGET_COINM:BTC-USD-20260925` | the same, `deliveryTime` |
 //!
+//! An odd entry is left out and counted. `status` of a pair says that it is suspended (`offline`, `gray`, `halt`), `symbolStatus` of
+//! a contract likewise (`listed`, `maintain`, `off`); with other words, or none, it is traded.
+//!
 //! A spot pair and a contract may have the same native name. v2 is asked for one of the two. A recording of v1 has both lists, and
 //! only a message says which is meant: such names wait in [`Recorded`] until they are met.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use feed::json::{Number, Text};
+use feed::listing::each_entry;
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::{Micros, Symbol};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Spot.
 pub(crate) const SPOT_PATH: &str = "/api/v2/spot/public/symbols";
@@ -31,7 +36,7 @@ struct Answer<'a> {
     #[serde(borrow, default)]
     msg: Option<Text<'a>>,
     #[serde(borrow, default)]
-    data: Option<Vec<Entry<'a>>>,
+    data: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +55,12 @@ struct Entry<'a> {
     symbol_type: Option<Text<'a>>,
     #[serde(borrow, default)]
     delivery_time: Option<Number<'a>>,
+    /// Spot.
+    #[serde(borrow, default)]
+    status: Option<Text<'a>>,
+    /// Contracts.
+    #[serde(borrow, default)]
+    symbol_status: Option<Text<'a>>,
 }
 
 impl Entry<'_> {
@@ -61,6 +72,11 @@ impl Entry<'_> {
             Some((native, "UMCBL" | "DMCBL" | "CMCBL")) => Some(native),
             Some(_) => None,
         }
+    }
+
+    fn is_suspended(&self) -> bool {
+        matches!(self.status.as_deref(), Some("offline" | "gray" | "halt"))
+            || matches!(self.symbol_status.as_deref(), Some("listed" | "maintain" | "off"))
     }
 
     /// The canonical name without the venue.
@@ -90,13 +106,14 @@ impl Recorded {
 }
 
 /// Adds every instrument of every answer of the session's kind. Of v1's lists, which only recordings have, the other kind is
-/// added as well, and what has the same name in both is returned instead. Other answers are passed over.
+/// added as well, and what has the same name in both is returned instead. Other answers are passed over. Returned are also those that
+/// are suspended, by their native names.
 pub(crate) fn read(
     answers: &[RestAnswer],
     contracts: bool,
     instruments: &mut Instruments,
-) -> Result<Recorded, CatalogueError> {
-    let mut recorded = Recorded::default();
+) -> Result<(Recorded, HashSet<Box<str>>), CatalogueError> {
+    let (mut recorded, mut suspended) = (Recorded::default(), HashSet::new());
     for answer in answers {
         let path = answer.url.split('?').next().unwrap_or_default();
         let (contract, is_recorded) = match path {
@@ -112,18 +129,28 @@ pub(crate) fn read(
             let msg = read.msg.as_deref().unwrap_or_default();
             return Err(CatalogueError(format!("symbols were refused: {} {msg}", &*read.code)));
         }
-        for entry in read.data.iter().flatten() {
-            let (Some(native), Some(name)) = (entry.native(), entry.name(contract)) else { continue };
-            let Ok(symbol) = Symbol::of_venue(instruments.venue(), &name) else { continue };
+        if !is_recorded && contract != contracts {
+            continue;
+        }
+        let entries = read.data.unwrap_or_default();
+        each_entry(&entries, instruments, |entry: &Entry<'_>, instruments| {
+            let (Some(native), Some(name)) = (entry.native(), entry.name(contract)) else { return false };
+            let Ok(symbol) = Symbol::of_venue(instruments.venue(), &name) else { return false };
+            if entry.is_suspended() {
+                suspended.insert(native.into());
+            }
             if is_recorded {
                 recorded.0.entry(native.into()).or_default()[usize::from(contract)] = Some(symbol);
-            } else if contract == contracts {
+            } else {
                 instruments.add(native, symbol);
             }
-        }
+            true
+        })?;
     }
     settle(&mut recorded, instruments);
-    Ok(recorded)
+    // Of a name that means two things it is not known which of them is suspended.
+    suspended.retain(|native| !recorded.0.contains_key(native));
+    Ok((recorded, suspended))
 }
 
 /// Adds what has one meaning, in the order of the names, and leaves the rest.
@@ -156,7 +183,7 @@ mod tests {
                 body: (*body).to_owned(),
             })
             .collect();
-        let result = read(&answers, contracts, &mut instruments);
+        let result = read(&answers, contracts, &mut instruments).map(|(recorded, _)| recorded);
         (result, instruments.iter().map(|(_, i)| format!("{} {}", i.native, i.symbol)).collect())
     }
 
@@ -205,6 +232,40 @@ mod tests {
             [Some("BITGET:UNI-USDT".to_owned()), Some("BITGET:UNI-USDT-PERP".to_owned())]
         );
         assert!(recorded.of("CULTUSDT", false).is_none(), "it is listed already");
+    }
+
+    #[test]
+    fn an_odd_entry_keeps_no_other_one_out() {
+        let entries =
+            r#"{"symbol":"AB"},{"symbol":"CD","baseCoin":"C","quoteCoin":"D","status":"of a new kind"}"#;
+        let body = format!(r#"{{"code":"00000","data":[{entries}]}}"#);
+        let (result, names) = check(false, &[(SPOT_PATH, &body)]);
+        assert!(result.is_ok());
+        assert_eq!(names, ["CD BITGET:C-D"]);
+        let body = r#"{"code":"00000","data":[{"symbol":"AB"}]}"#;
+        assert!(check(false, &[(SPOT_PATH, body)]).0.is_err(), "nothing is of use");
+    }
+
+    #[test]
+    fn suspended_instruments_are_known() {
+        let suspended = |contracts, path: &str, key: &str, words: &[&str]| {
+            let entries: Vec<String> = words
+                .iter()
+                .map(|word| {
+                    format!(r#"{{"symbol":"{word}","baseCoin":"{word}","quoteCoin":"B","{key}":"{word}"}}"#)
+                })
+                .collect();
+            let body = format!(r#"{{"code":"00000","data":[{}]}}"#, entries.join(","));
+            let answer = RestAnswer { url: path.to_owned(), body };
+            let (_, suspended) = read(&[answer], contracts, &mut Instruments::new("BITGET", 10)).unwrap();
+            let mut names: Vec<_> = suspended.into_iter().map(String::from).collect();
+            names.sort();
+            names
+        };
+        let words = ["online", "offline", "gray", "halt", "else"];
+        assert_eq!(suspended(false, SPOT_PATH, "status", &words), ["gray", "halt", "offline"]);
+        let words = ["normal", "maintain", "off", "listed", "restrictedAPI"];
+        assert_eq!(suspended(true, CONTRACTS_PATH, "symbolStatus", &words), ["listed", "maintain", "off"]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod tests;
 use std::sync::Arc;
 
 use feed::book::Rebuilt;
+use feed::halts::Halts;
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::{Field, Micros, Side, Source, Update};
 use serde::Deserialize;
@@ -46,6 +47,7 @@ struct Slot {
 pub struct Bitget {
     slots: Vec<Slot>,
     recorded: Arc<Recorded>,
+    halts: Halts,
     text: Vec<u8>,
     matched: u64,
 }
@@ -56,9 +58,10 @@ impl Bitget {
         Bitget::default()
     }
 
-    /// A decoder for a recording of v1, where a name may mean a spot pair or a contract.
-    pub fn of_recording(recorded: Arc<Recorded>) -> Bitget {
-        Bitget { recorded, ..Bitget::default() }
+    /// A decoder that knows what the catalogue said: what is suspended, and of a recording of v1 which names mean both a spot
+    /// pair and a contract.
+    pub fn of_catalogue(recorded: Arc<Recorded>, halts: Halts) -> Bitget {
+        Bitget { recorded, halts, ..Bitget::default() }
     }
 
     /// How many checksums matched so far.
@@ -104,12 +107,30 @@ impl Decoder for Bitget {
         batch: &mut Batch,
     ) -> Result<&'static str, DecodeError> {
         let Frame::Text(text) = frame else { return Err(DecodeError::Garbage("binary frame")) };
+        let read = self.message(text, ts_recv, batch);
+        self.halts.mark(batch);
+        read
+    }
+}
+
+impl Bitget {
+    fn message(
+        &mut self,
+        text: &str,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) -> Result<&'static str, DecodeError> {
         if text == "pong" {
             return Ok("pong");
         }
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|_| DecodeError::Garbage("not an object of v1 or v2"))?;
         if let Some(name) = envelope.event.as_deref() {
+            if name == "subscribe"
+                && let Some(id) = envelope.arg.as_ref().and_then(|arg| batch.instruments.find(&arg.inst_id))
+            {
+                self.halts.acknowledged(id, ts_recv, batch);
+            }
             return Ok(event(name, &envelope, batch));
         }
         let Some(arg) = &envelope.arg else { return Err(DecodeError::Garbage("neither event nor channel")) };

@@ -11,6 +11,7 @@
 //! | last, its size and side | `trade` once a new one came on this connection, until then `ticker` (price only), until then the newest of the old trades that `trade` begins with |
 //! | open, high, low, volume, quote volume of 24 h | `ticker`; v1's futures tell no open |
 //! | mark, index, funding rate | `ticker` of contracts |
+//! | halted | the catalogue's word, told when a subscription is acknowledged or with the first update, until a trade proves that trading goes on |
 //!
 //! A book comes before the ticker because v1's spot ticker rounds its top: bid and ask of `CULTUSDT` are both 0.000036 where the
 //! book says 0.00003505 and 0.00003530. It also has no sizes.
@@ -27,6 +28,7 @@
 //! | `pseq` of a change is the `seq` before, that of the first the snapshot's; 0 is a restart | probes of Sep 2026 (176,000 changes, no gap); the documents |
 //! | `checksum` is CRC32, signed, over 25 levels a side: `bid:size:ask:size:..`; messages of today have none, so it is verified where it is and is not 0 | recorded sessions of 2022, 637 of 637 match; probes of Sep 2026 |
 //! | `trade` begins with old trades, newest first | recorded sessions of 2022 |
+//! | `status` of a pair: `offline`, `gray` (only some may trade), `halt` or `online`; `symbolStatus` of a contract: `listed`, `normal`, `maintain`, `limit_open` and `restrictedAPI` (others trade on), `off` | the venue's documents, Get Symbols and Get Contract Config, 2024 to 2026 |
 //! | an unknown symbol is refused with 30001 and its argument; one of another market is acknowledged and silent | probes of Sep 2026 |
 //!
 //! # When a checksum or a sequence number does not fit

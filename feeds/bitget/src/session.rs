@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use feed::halts::Suspended;
 use feed::{
     CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
 };
@@ -60,6 +61,7 @@ pub struct BitgetSession {
     rest_url: String,
     /// What a recorded catalogue leaves open, for the decoders to come.
     recorded: Mutex<Arc<Recorded>>,
+    suspended: Arc<Suspended>,
 }
 
 impl BitgetSession {
@@ -72,6 +74,7 @@ impl BitgetSession {
             ws_url: or(&overrides.ws_url, WS_URL),
             rest_url: or(&overrides.rest_url, "https://api.bitget.com").trim_end_matches('/').to_owned(),
             recorded: Mutex::default(),
+            suspended: Arc::default(),
         }
     }
 }
@@ -90,7 +93,8 @@ impl Session for BitgetSession {
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
-        let recorded = catalogue::read(answers, self.market != Market::Spot, instruments)?;
+        let (recorded, suspended) = catalogue::read(answers, self.market != Market::Spot, instruments)?;
+        self.suspended.replace(suspended);
         *self.recorded.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(recorded);
         Ok(())
     }
@@ -127,7 +131,7 @@ impl Session for BitgetSession {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         let recorded = Arc::clone(&self.recorded.lock().unwrap_or_else(PoisonError::into_inner));
-        Box::new(Bitget::of_recording(recorded))
+        Box::new(Bitget::of_catalogue(recorded, self.suspended.watch()))
     }
 }
 

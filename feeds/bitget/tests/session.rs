@@ -167,3 +167,25 @@ async fn a_skipped_message_makes_the_symbol_suspect_until_the_new_snapshot() {
     assert_eq!(venue.connections().len(), 1, "without a new connection");
     running.stop().await;
 }
+
+/// One speaks before its trade proves that trading goes on, the other one has its subscription acknowledged and never speaks.
+#[tokio::test]
+async fn pairs_that_the_catalogue_calls_suspended_are_halted_until_they_are_traded() {
+    let mut catalogue = catalogue();
+    catalogue.body = catalogue.body.replacen("online", "halt", 2);
+    let of = |channel: &str, native: &str, data: Value| json!({"action": "update", "arg": argument(channel, native), "data": [data], "ts": 1});
+    let trade = json!({"ts": "1", "price": "2", "size": "3", "side": "buy", "tradeId": "4"});
+    let frames = [
+        json!({"event": "subscribe", "arg": argument("ticker", "AVAXUSDT")}),
+        of("ticker", "CULTUSDT", json!({"instId": "CULTUSDT", "lastPr": "1", "ts": "1"})),
+        of("trade", "CULTUSDT", trade),
+    ];
+    let frames = frames.map(|frame| Recorded::text(frame.to_string()));
+    let venue = Venue::start(Script::new(frames).rest([catalogue])).await;
+    let running = start(&venue);
+    running.sink.wait_status("BITGET:CULT-USDT", Status::Live, Reason::Confirmed).await;
+    running.sink.wait_status("BITGET:AVAX-USDT", Status::Halted, Reason::Venue).await;
+    assert!(running.went_through("BITGET:CULT-USDT", Status::Halted, Reason::Venue));
+    assert!(!running.went_through("BITGET:HOT-USDT", Status::Halted, Reason::Venue));
+    running.stop().await;
+}

@@ -13,6 +13,7 @@ mod shapes;
 mod tests;
 
 use feed::book::{Ladder, Rebuilt};
+use feed::halts::Halts;
 use feed::json::Number;
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::{Decimal, Field, Micros, Reason, Side, Source, Update};
@@ -113,12 +114,18 @@ struct Change {
 #[derive(Debug, Default)]
 pub struct BitstampV2 {
     slots: Vec<Slot>,
+    halts: Halts,
 }
 
 impl BitstampV2 {
     /// A decoder for a new connection.
     pub fn new() -> BitstampV2 {
         BitstampV2::default()
+    }
+
+    /// A decoder for a new connection, which tells what the catalogue said of suspended markets.
+    pub fn with_halts(halts: Halts) -> BitstampV2 {
+        BitstampV2 { slots: Vec::new(), halts }
     }
 
     fn slot(&mut self, id: InstrumentId) -> &mut Slot {
@@ -138,6 +145,28 @@ impl Decoder for BitstampV2 {
         batch: &mut Batch,
     ) -> Result<&'static str, DecodeError> {
         let Frame::Text(text) = frame else { return Err(DecodeError::Garbage("binary frame")) };
+        let read = self.message(text, ts_recv, batch);
+        self.halts.mark(batch);
+        read
+    }
+
+    fn rest(&mut self, url: &str, body: &str, ts_recv: Micros, batch: &mut Batch) {
+        if let Some(native) = native_of(url)
+            && let Some(id) = resolve(native, batch)
+        {
+            self.snapshot(id, body, ts_recv, batch);
+            self.halts.mark(batch);
+        }
+    }
+}
+
+impl BitstampV2 {
+    fn message(
+        &mut self,
+        text: &str,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) -> Result<&'static str, DecodeError> {
         let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else { return foreign(text, batch) };
         let name = envelope.channel.as_deref().unwrap_or_default();
         let (channel, native) = Channel::parse(name);
@@ -172,6 +201,12 @@ impl Decoder for BitstampV2 {
                 Err(DecodeError::Garbage("book without data"))
             }
             ("trade", Channel::Trades, None) => Err(DecodeError::Garbage("trade without data")),
+            ("bts:subscription_succeeded", ..) => {
+                if let Some(id) = batch.instruments.find(native) {
+                    self.halts.acknowledged(id, ts_recv, batch);
+                }
+                Ok(kind_of(event, channel))
+            }
             ("bts:request_reconnect", ..) => Err(DecodeError::Reconnect(Reason::Venue)),
             ("bts:error", ..) => {
                 let words = told.and_then(|told| told.message.as_deref()).unwrap_or("error");
@@ -190,14 +225,6 @@ impl Decoder for BitstampV2 {
                 }
                 Ok(kind)
             }
-        }
-    }
-
-    fn rest(&mut self, url: &str, body: &str, ts_recv: Micros, batch: &mut Batch) {
-        if let Some(native) = native_of(url)
-            && let Some(id) = resolve(native, batch)
-        {
-            self.snapshot(id, body, ts_recv, batch);
         }
     }
 }

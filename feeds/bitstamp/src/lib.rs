@@ -10,6 +10,7 @@
 //! | bid, ask and sizes | `order_book_X`, whole each time; where it never spoke on this connection, the book rebuilt from an HTTP answer and `diff_order_book_X` |
 //! | last, its size and side | `live_trades_X` |
 //! | mark, index, funding rate | `funding_rate_X` |
+//! | halted | the catalogue's word (`trading` `Disabled`), told when a subscription is acknowledged or with the first update, until a trade proves that trading goes on |
 //! | figures of 24 h | nowhere: the venue has them over HTTP only |
 //!
 //! Sizes are in the base currency; a perpetual's contract is one unit of it. `live_orders_X` and `detail_order_book_X` name
@@ -30,7 +31,7 @@
 //! | `type` of a trade is the taker's: 0 bought, 1 sold; `price_str` and `amount_str` are the exact texts | WebSocket API v2; recorded session of 2021 |
 //! | `timestamp` is in seconds, on trades of perpetuals in milliseconds; `microtimestamp` is what it says everywhere | probes of 2026-09-15 |
 //! | `bts:request_reconnect` leaves a few seconds to move | WebSocket API v2 |
-//! | `GET /api/v2/markets/` lists spot and perpetuals; in 2021 it was `trading-pairs-info/` with spot alone | API reference, read 2026-09-15; recorded session of 2021 |
+//! | `GET /api/v2/markets/` lists spot and perpetuals; in 2021 it was `trading-pairs-info/` with spot alone; `trading` is `Enabled` or `Disabled` | API reference, read 2026-09-15; recorded session of 2021 |
 //!
 //! # When a message is lost
 //!

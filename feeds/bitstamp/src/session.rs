@@ -1,7 +1,9 @@
 //! Where to connect, what to say, how to stay connected.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use feed::halts::Suspended;
 use feed::{
     CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
 };
@@ -35,12 +37,13 @@ impl Default for Settings {
 #[derive(Debug, Default)]
 pub struct Bitstamp {
     settings: Settings,
+    suspended: Arc<Suspended>,
 }
 
 impl Bitstamp {
     /// A session with these settings.
-    pub const fn new(settings: Settings) -> Bitstamp {
-        Bitstamp { settings }
+    pub fn new(settings: Settings) -> Bitstamp {
+        Bitstamp { settings, suspended: Arc::default() }
     }
 }
 
@@ -65,7 +68,8 @@ impl Session for Bitstamp {
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
-        catalogue::read(answers, instruments)
+        self.suspended.replace(catalogue::read(answers, instruments)?);
+        Ok(())
     }
 
     fn endpoint(&self, _instruments: &Instruments, _wanted: &[InstrumentId]) -> String {
@@ -104,6 +108,6 @@ impl Session for Bitstamp {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(BitstampV2::new())
+        Box::new(BitstampV2::with_halts(self.suspended.watch()))
     }
 }

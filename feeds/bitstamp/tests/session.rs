@@ -141,3 +141,24 @@ async fn a_skipped_book_is_made_good_by_the_next() {
     assert!(!running.went_through(BTC, Status::Suspect, Reason::Gap));
     running.stop().await;
 }
+
+/// One speaks before its trade proves that trading goes on, the other one has its subscription acknowledged and never speaks.
+#[tokio::test]
+async fn markets_that_the_catalogue_calls_disabled_are_halted_until_they_are_traded() {
+    let markets = MARKETS.replace(r#""market_symbol""#, r#""trading":"Disabled","market_symbol""#);
+    let url = "https://www.bitstamp.net/api/v2/markets/".to_owned();
+    let acknowledged = Recorded::text(
+        r#"{"event":"bts:subscription_succeeded","channel":"order_book_btcusd-perp","data":{}}"#,
+    );
+    let trade = Recorded::text(
+        r#"{"data":{"id":1,"microtimestamp":"3","amount_str":"1","price_str":"5","type":0},"channel":"live_trades_btcusd","event":"trade"}"#,
+    );
+    let script = Script::new([acknowledged, book("btcusd", 2, "1", "9"), trade])
+        .rest([feed::RestAnswer { url, body: markets }]);
+    let venue = Venue::start(script).await;
+    let running = Running::start(session(&overrides(&venue)), &[BTC, PERP]);
+    running.sink.wait_status(BTC, Status::Live, Reason::Confirmed).await;
+    running.sink.wait_status(PERP, Status::Halted, Reason::Venue).await;
+    assert!(running.went_through(BTC, Status::Halted, Reason::Venue));
+    running.stop().await;
+}

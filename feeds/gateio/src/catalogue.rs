@@ -6,16 +6,24 @@
 //! | perpetual | `BTC_USDT` | `GATE_USDTM:BTC-USDT-PERP` | `name`, whose parts stand on both sides of its only `_` |
 //! | dated | `BTC_USDT_20220624` | `GATE_USDTM:BTC-USDT-20220624` | `underlying` likewise, `expire_time` |
 //!
+//! An odd entry is left out and counted. `trade_status` of a pair says that it is suspended (`untradable`, `buyable`, `sellable`: who can
+//! only buy or only sell finds nobody), `status` of a contract likewise (`prelaunch`, `circuit_breaker`, `delisted`); with other
+//! words, or none, it is traded.
+//!
 //! Contracts have no fields for base and quote: the venue's documents spell the name as `BASE_QUOTE`. A name with more than one
 //! `_` and no underlying is left out, and appears as it is when the venue speaks of it.
 //!
 //! Spot pairs and contracts have the same names, so a session reads its own kind; a recording without its own kind of
 //! catalogue is read by the other.
 
+use std::collections::HashSet;
+
 use feed::json::{Number, Text};
+use feed::listing::each_entry;
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::{Micros, Symbol};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Spot.
 pub(crate) const SPOT_PATH: &str = "/api/v4/spot/currency_pairs";
@@ -30,6 +38,8 @@ struct Pair<'a> {
     base: Text<'a>,
     #[serde(borrow)]
     quote: Text<'a>,
+    #[serde(borrow, default)]
+    trade_status: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -40,10 +50,42 @@ struct Contract<'a> {
     underlying: Option<Text<'a>>,
     #[serde(borrow, default)]
     expire_time: Option<Number<'a>>,
+    #[serde(borrow, default)]
+    status: Option<Text<'a>>,
 }
 
-impl Contract<'_> {
+/// One entry of a list.
+trait Listed {
+    /// The name in messages.
+    fn native(&self) -> &str;
     /// The canonical name without the venue.
+    fn canonical(&self) -> Option<String>;
+    fn is_suspended(&self) -> bool;
+}
+
+impl Listed for Pair<'_> {
+    fn native(&self) -> &str {
+        &self.id
+    }
+
+    fn canonical(&self) -> Option<String> {
+        Some(format!("{}-{}", &*self.base, &*self.quote))
+    }
+
+    fn is_suspended(&self) -> bool {
+        matches!(self.trade_status.as_deref(), Some("untradable" | "buyable" | "sellable"))
+    }
+}
+
+impl Listed for Contract<'_> {
+    fn native(&self) -> &str {
+        &self.name
+    }
+
+    fn is_suspended(&self) -> bool {
+        matches!(self.status.as_deref(), Some("prelaunch" | "circuit_breaker" | "delisted"))
+    }
+
     fn canonical(&self) -> Option<String> {
         let of = self.underlying.as_deref().unwrap_or(&self.name);
         let (base, quote) = of.split_once('_').filter(|(_, quote)| !quote.contains('_'))?;
@@ -69,39 +111,39 @@ fn is_futures(answer: &RestAnswer) -> bool {
 }
 
 /// Adds every instrument of every answer of the session's kind, or of the other where there is none of its own. Other
-/// answers are passed over.
+/// answers are passed over. Returns those that are suspended, by their native names.
 pub(crate) fn read(
     answers: &[RestAnswer],
     futures: bool,
     instruments: &mut Instruments,
-) -> Result<(), CatalogueError> {
+) -> Result<HashSet<Box<str>>, CatalogueError> {
+    let mut suspended = HashSet::new();
     let of_futures =
         if answers.iter().any(if futures { is_futures } else { is_spot }) { futures } else { !futures };
     for answer in answers {
         if !of_futures && is_spot(answer) {
-            let pairs: Vec<Pair<'_>> = parse(&answer.body)?;
-            let names =
-                pairs.iter().map(|pair| (&*pair.id, Some(format!("{}-{}", &*pair.base, &*pair.quote))));
-            add(names, instruments);
+            add::<Pair<'_>>(&answer.body, instruments, &mut suspended)?;
         } else if of_futures && is_futures(answer) {
-            let contracts: Vec<Contract<'_>> = parse(&answer.body)?;
-            add(contracts.iter().map(|contract| (&*contract.name, contract.canonical())), instruments);
+            add::<Contract<'_>>(&answer.body, instruments, &mut suspended)?;
         }
     }
-    Ok(())
+    Ok(suspended)
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, CatalogueError> {
-    serde_json::from_str(body)
-        .map_err(|error| CatalogueError(format!("symbols are not as documented: {error}")))
-}
-
-fn add<'a>(names: impl Iterator<Item = (&'a str, Option<String>)>, instruments: &mut Instruments) {
-    for (native, name) in names {
-        if let Some(Ok(symbol)) = name.map(|name| Symbol::of_venue(instruments.venue(), &name)) {
-            instruments.add(native, symbol);
+fn add<'a, T: Listed + Deserialize<'a>>(
+    body: &'a str,
+    instruments: &mut Instruments,
+    suspended: &mut HashSet<Box<str>>,
+) -> Result<(), CatalogueError> {
+    let entries: Vec<&RawValue> = serde_json::from_str(body)
+        .map_err(|error| CatalogueError(format!("symbols are not as documented: {error}")))?;
+    each_entry(&entries, instruments, |entry: &T, instruments| {
+        let symbol = entry.canonical().and_then(|name| Symbol::of_venue(instruments.venue(), &name).ok());
+        if entry.is_suspended() && symbol.is_some() {
+            suspended.insert(entry.native().into());
         }
-    }
+        symbol.map(|symbol| instruments.add(entry.native(), symbol)).is_some()
+    })
 }
 
 #[cfg(test)]
@@ -117,7 +159,7 @@ mod tests {
                 body: (*body).to_owned(),
             })
             .collect();
-        let result = read(&answers, futures, &mut instruments);
+        let result = read(&answers, futures, &mut instruments).map(drop);
         (result, instruments.iter().map(|(_, i)| format!("{} {}", i.native, i.symbol)).collect())
     }
 
@@ -138,6 +180,38 @@ mod tests {
         let dated = r#"[{"name":"BTC_USDT_20220624","underlying":"BTC_USDT","expire_time":1656057600,"cycle":"QUARTERLY"}]"#;
         let (result, names) = check(true, &[("/api/v4/delivery/usdt/contracts", dated)]);
         assert_eq!((result, names), (Ok(()), vec!["BTC_USDT_20220624 GATE:BTC-USDT-20220624".to_owned()]));
+    }
+
+    #[test]
+    fn an_odd_entry_keeps_no_other_one_out() {
+        let body = r#"[{"id":"A_B"},{"id":"C_D","base":"C","quote":"D","trade_status":"of a new kind"},7]"#;
+        assert_eq!(check(false, &[(SPOT_PATH, body)]), (Ok(()), vec!["C_D GATE:C-D".to_owned()]));
+        assert!(check(false, &[(SPOT_PATH, r#"[{"id":"A_B"}]"#)]).0.is_err(), "nothing is of use");
+    }
+
+    #[test]
+    fn suspended_instruments_are_known() {
+        let suspended = |futures, path: &str, body: &str| {
+            let answer = RestAnswer { url: path.to_owned(), body: body.to_owned() };
+            let mut names: Vec<_> = read(&[answer], futures, &mut Instruments::new("GATE", 10))
+                .unwrap()
+                .into_iter()
+                .map(String::from)
+                .collect();
+            names.sort();
+            names
+        };
+        let spot = ["tradable", "untradable", "buyable", "sellable", "else"].map(|word| {
+            format!(r#"{{"id":"{word}_B","base":"{word}","quote":"B","trade_status":"{word}"}}"#)
+        });
+        let body = format!(r#"[{},{{"id":"A_B","base":"A","quote":"B"}}]"#, spot.join(","));
+        assert_eq!(suspended(false, SPOT_PATH, &body), ["buyable_B", "sellable_B", "untradable_B"]);
+        let futures = ["trading", "delisting", "prelaunch", "circuitbreaker"]
+            .map(|word| format!(r#"{{"name":"{word}_USDT","status":"{word}"}}"#))
+            .join(",")
+            .replace(r#"status":"circuitbreaker"#, r#"status":"circuit_breaker"#);
+        let futures = format!("[{futures}]");
+        assert_eq!(suspended(true, FUTURES_PATH, &futures), ["circuitbreaker_USDT", "prelaunch_USDT"]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod shapes;
 mod tests;
 
 use feed::book::{Chained, Change};
+use feed::halts::Halts;
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
 use market::{Field, Micros, Reason, Side, Source, Update};
 use serde::Deserialize;
@@ -43,6 +44,7 @@ struct Slot {
 #[derive(Debug, Default)]
 pub struct Gate4 {
     slots: Vec<Slot>,
+    halts: Halts,
     /// The levels of the message being read.
     changes: Vec<Change>,
 }
@@ -51,6 +53,11 @@ impl Gate4 {
     /// A decoder for a new connection.
     pub fn new() -> Gate4 {
         Gate4::default()
+    }
+
+    /// A decoder for a new connection, which tells what the catalogue said of suspended instruments.
+    pub fn with_halts(halts: Halts) -> Gate4 {
+        Gate4 { halts, ..Gate4::default() }
     }
 
     fn slot(&mut self, id: InstrumentId) -> &mut Slot {
@@ -70,6 +77,24 @@ impl Decoder for Gate4 {
         batch: &mut Batch,
     ) -> Result<&'static str, DecodeError> {
         let Frame::Text(text) = frame else { return Err(DecodeError::Garbage("binary frame")) };
+        let read = self.message(text, ts_recv, batch);
+        self.halts.mark(batch);
+        read
+    }
+
+    fn rest(&mut self, url: &str, body: &str, ts_recv: Micros, batch: &mut Batch) {
+        self.fetched(url, body, ts_recv, batch);
+        self.halts.mark(batch);
+    }
+}
+
+impl Gate4 {
+    fn message(
+        &mut self,
+        text: &str,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) -> Result<&'static str, DecodeError> {
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|_| DecodeError::Garbage("not a message of v4"))?;
         let event = envelope.event.as_deref().unwrap_or_default();
@@ -85,6 +110,12 @@ impl Decoder for Gate4 {
                 if let Some(error) = &envelope.error {
                     let words = error.message.as_deref().unwrap_or_default();
                     refused(channel, &envelope, error.code, words, batch);
+                } else {
+                    for native in envelope.payload.iter().flatten() {
+                        if let Some(id) = batch.instruments.find(native) {
+                            self.halts.acknowledged(id, ts_recv, batch);
+                        }
+                    }
                 }
                 Ok(channel.subscribe)
             }
@@ -94,10 +125,6 @@ impl Decoder for Gate4 {
                 Ok("other")
             }
         }
-    }
-
-    fn rest(&mut self, url: &str, body: &str, ts_recv: Micros, batch: &mut Batch) {
-        self.fetched(url, body, ts_recv, batch);
     }
 }
 

@@ -13,6 +13,7 @@
 //! | volume of 24 h | spot `base_volume` in the base currency; futures `volume_24h` in contracts |
 //! | quote volume of 24 h | spot `quote_volume`; futures `volume_24h_quote` |
 //! | mark, index, funding rate | `futures.tickers` |
+//! | halted | the catalogue's word, told when a subscription is acknowledged or with the first update, until a trade proves that trading goes on |
 //!
 //! A book comes before the ticker because the ticker has no sizes and is sent once a second.
 //!
@@ -28,6 +29,8 @@
 //! | a connection without a subscription and without a word of ours ends after 30 s; `spot.ping` is answered by `spot.pong` | probes of Sep 2026 |
 //! | `futures.system` with `upgrade` comes before a server is stopped | the venue's documents, 2026 |
 //! | an unknown symbol is refused with code 2 and its name, on `obu` acknowledged and silent | probes of Sep 2026 |
+//! | `trade_status` of a pair: `untradable`, `buyable`, `sellable` or `tradable` | the venue's client libraries, model `CurrencyPair`, v4.106; recorded catalogue of 2021 (44 untradable, 6 sellable) |
+//! | `status` of a contract: `prelaunch`, `trading`, `delisting`, `delisted` or `circuit_breaker` | a public client of 2025; not seen in a recording |
 //! | `obu` begins with `full`; then `U` is one above the last `u`; a message without levels only moves the number | probes of Sep 2026 (32,862 messages, no gap) |
 //! | `order_book_update` chains the same way onto the `id` of the HTTP interface's book | the venue's documents; recorded session of 2021 |
 //! | `u` of `book_ticker` grows with gaps | single messages of 2022 |

@@ -1,7 +1,9 @@
 //! Where to connect, what to say, how to stay connected.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use feed::halts::Suspended;
 use feed::{
     CatalogueError, Decoder, InstrumentId, Instruments, KeepAlive, Limits, Overrides, RestAnswer, Session,
 };
@@ -52,6 +54,7 @@ pub struct Gate {
     venue: String,
     ws_url: String,
     rest_url: String,
+    suspended: Arc<Suspended>,
 }
 
 impl Gate {
@@ -63,6 +66,7 @@ impl Gate {
             venue: or(&overrides.venue, market.venue()),
             ws_url: or(&overrides.ws_url, market.ws_url()),
             rest_url: or(&overrides.rest_url, "https://api.gateio.ws").trim_end_matches('/').to_owned(),
+            suspended: Arc::default(),
         }
     }
 }
@@ -81,7 +85,9 @@ impl Session for Gate {
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
-        catalogue::read(answers, self.market == Market::UsdtM, instruments)
+        let suspended = catalogue::read(answers, self.market == Market::UsdtM, instruments)?;
+        self.suspended.replace(suspended);
+        Ok(())
     }
 
     fn endpoint(&self, _instruments: &Instruments, _wanted: &[InstrumentId]) -> String {
@@ -117,6 +123,6 @@ impl Session for Gate {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(Gate4::new())
+        Box::new(Gate4::with_halts(self.suspended.watch()))
     }
 }

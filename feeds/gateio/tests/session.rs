@@ -1,5 +1,6 @@
 //! The whole session against an emulated venue: catalogue, subscription, final quotes, and what goes wrong.
 
+use feed::RestAnswer;
 use market::{Field, Reason, Status};
 use serde_json::{Value, json};
 use testkit::proof::{Fixtures, Running, overrides};
@@ -142,5 +143,27 @@ async fn a_skipped_message_makes_the_symbol_suspect_until_the_new_book() {
     });
     assert_eq!(venue.sent_by(1)[3..], again);
     assert_eq!(venue.connections().len(), 1);
+    running.stop().await;
+}
+
+/// One speaks before its trade proves that trading goes on, the other one has its subscription acknowledged and never speaks.
+#[tokio::test]
+async fn pairs_that_the_catalogue_calls_suspended_are_halted_until_they_are_traded() {
+    let pair = |id: &str, base: &str, status: &str| json!({"id": id, "base": base, "quote": "USDT", "trade_status": status});
+    let pairs = [pair("OMG_USDT", "OMG", "sellable"), pair("DIS_USDT", "DIS", "untradable")];
+    let catalogue =
+        RestAnswer { url: "/api/v4/spot/currency_pairs".to_owned(), body: json!(pairs).to_string() };
+    let frames = [
+        json!({"channel": "spot.tickers", "event": "subscribe", "payload": ["DIS_USDT"], "result": {"status": "success"}}),
+        json!({"channel": "spot.tickers", "event": "update", "result": {"currency_pair": "OMG_USDT", "last": "7.2"}}),
+        json!({"channel": "spot.trades", "event": "update", "result": {"currency_pair": "OMG_USDT", "price": "7.3", "amount": "1", "side": "buy"}}),
+    ];
+    let frames = frames.map(|frame| Recorded::text(frame.to_string()));
+    let venue = Venue::start(Script::new(frames).rest([catalogue])).await;
+    let session = feed_gateio::session(&overrides(&venue));
+    let running = Running::start(session, &["GATE:OMG-USDT", "GATE:DIS-USDT"]);
+    running.sink.wait_status("GATE:OMG-USDT", Status::Live, Reason::Confirmed).await;
+    running.sink.wait_status("GATE:DIS-USDT", Status::Halted, Reason::Venue).await;
+    assert!(running.went_through("GATE:OMG-USDT", Status::Halted, Reason::Venue));
     running.stop().await;
 }

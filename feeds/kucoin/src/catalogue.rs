@@ -6,12 +6,14 @@
 //! | perpetual (`FFWCSX`) | `XBTUSDTM` | `KUCOIN_FUTURES:BTC-USDT-PERP` | the same |
 //! | future (`FFICSX`) | `XBTMM22` | `KUCOIN_FUTURES:BTC-USD-20220624` | the same, `expireDate` |
 //!
-//! Futures say `XBT` for BTC. No name is in both catalogues, so both are read wherever they are found.
+//! An odd entry is left out and counted. Futures say `XBT` for BTC. No name is in both catalogues, so both are read wherever they are found.
 
 use feed::json::{Number, Text};
+use feed::listing::each_entry;
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::{Micros, Symbol};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Spot (the path of v1 is that of the recordings).
 pub(crate) const SPOT_PATH: &str = "/api/v2/symbols";
@@ -27,7 +29,7 @@ struct Answer<'a> {
     #[serde(borrow, default)]
     msg: Option<Text<'a>>,
     #[serde(borrow, default)]
-    data: Vec<Entry<'a>>,
+    data: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -76,11 +78,10 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
             let msg = read.msg.as_deref().unwrap_or_default();
             return Err(CatalogueError(format!("symbols were refused: {} {msg}", &*read.code)));
         }
-        for entry in &read.data {
-            if let Some(Ok(symbol)) = entry.name().map(|name| Symbol::of_venue(instruments.venue(), &name)) {
-                instruments.add(&entry.symbol, symbol);
-            }
-        }
+        each_entry(&read.data, instruments, |entry: &Entry<'_>, instruments| {
+            let symbol = entry.name().and_then(|name| Symbol::of_venue(instruments.venue(), &name).ok());
+            symbol.map(|symbol| instruments.add(&entry.symbol, symbol)).is_some()
+        })?;
     }
     Ok(())
 }
@@ -118,6 +119,15 @@ mod tests {
                 "XBTMM22 KUCOIN:BTC-USD-20220624"
             ]
         );
+    }
+
+    #[test]
+    fn an_odd_entry_keeps_no_other_one_out() {
+        let entries = r#"{"symbol":"A-B"},{"symbol":"C-D","baseCurrency":"C","quoteCurrency":"D"}"#;
+        let body = format!(r#"{{"code":"200000","data":[{entries},null]}}"#);
+        assert_eq!(check(SPOT_PATH, &body), (Ok(()), vec!["C-D KUCOIN:C-D".to_owned()]));
+        let body = r#"{"code":"200000","data":[{"symbol":"A-B"}]}"#;
+        assert!(check(SPOT_PATH, body).0.is_err(), "nothing is of use");
     }
 
     #[test]
