@@ -1,6 +1,6 @@
 //! The event that every peer sends: as long as ours, with the same keys.
 //!
-//! `bid` is the time at which the update was due, `bid_size` its number among the updates of the symbol: so a reader
+//! `bid` is the time at which the update was due ([`Tick::bid`]), `bid_size` its number among the updates of the symbol: so a reader
 //! measures delay, loss, doubles and order by itself, whatever server is in between.
 
 use crate::schedule::{self, Tick};
@@ -13,7 +13,7 @@ pub(crate) fn json(tick: &Tick, seq: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\",\"seq\":");
     out.extend_from_slice(digits.format(seq).as_bytes());
     out.extend_from_slice(b",\"bid\":\"");
-    out.extend_from_slice(digits.format(tick.due).as_bytes());
+    out.extend_from_slice(digits.format(tick.bid()).as_bytes());
     out.extend_from_slice(b"\",\"bid_size\":\"");
     out.extend_from_slice(digits.format(tick.counter).as_bytes());
     out.extend_from_slice(b"\",\"status\":\"live\",\"venue\":\"bench\"}");

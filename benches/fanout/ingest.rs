@@ -1,9 +1,11 @@
-//! Scenario G: what taking updates in costs, and how old they are at a client. Quotewire alone, on its synthetic market.
+//! Scenarios G and V: what taking updates in costs, and how old they are at a client. Quotewire alone, on its synthetic market
+//! and on an emulated venue, whose last word on every symbol is held against the whole table afterwards.
 
 use std::io;
 
 use crate::clock::{self, SECOND};
 use crate::load::{Load, Wanted};
+use crate::measure::{Crowd, Each, Stand};
 use crate::peers::Server;
 use crate::peers::quotewire::{Quotewire, Settings};
 use crate::report::{Cell, Table};
@@ -83,5 +85,64 @@ fn one(settings: &Settings, case: (u32, u32, u64, u32), seconds: u64) -> io::Res
         age(0.5),
         age(0.99),
         Cell::Number(usage::resident(&server.pids()) as f64 / 1024.0, 1),
+    ])
+}
+
+pub(crate) const VENUE_COLUMNS: &[&str] = &[
+    "symbols",
+    "updates/s",
+    "clients",
+    "server cores",
+    "venue and clients",
+    "others",
+    "events/s",
+    "p50 ms",
+    "p99 ms",
+    "lost",
+    "wrong",
+    "symbols unlike the oracle",
+    "RSS MiB",
+];
+
+/// What scenario V asks for: symbols, updates a second over all of them, clients, symbols of each.
+const VENUE: (u32, f64, u64, u32) = (10_000, 100_000.0, 100, 20);
+/// So long the table may take to be as the venue left it.
+const SETTLE: u64 = 2 * SECOND;
+
+/// Scenario V: through a venue's WebSockets, decoder and screen included.
+pub(crate) fn venue(row: &Row, seconds: u64) -> io::Result<Vec<Cell>> {
+    let Kind::Quotewire(settings) = &row.kind else {
+        return Err(io::Error::other("only Quotewire takes a venue's messages"));
+    };
+    let (symbols, rate, clients, each) = VENUE;
+    let (server, oracle) = Quotewire::start_watched(settings, symbols)?;
+    let reads_table = server.reader();
+    let crowd = Crowd { clients, symbols, each: Each::Some(each), slow_one_in: 0 };
+    let mut stand = Stand::around(Box::new(server), crowd)?;
+    let measured = stand.run(rate, seconds)?;
+    say(&format!("  {}", measured.line()));
+    // Nothing is sent any more: what the venue said last is what the table must say.
+    let end = clock::now() + SETTLE;
+    let unlike = loop {
+        let unlike = oracle.unlike(&reads_table.tops(symbols)?);
+        if unlike == 0 || clock::now() > end {
+            break unlike;
+        }
+    };
+    say(&format!("  {unlike} of {symbols} symbols are not as the venue left them"));
+    Ok(vec![
+        Cell::Number(f64::from(symbols), 0),
+        Cell::Number(rate, 0),
+        Cell::Number(clients as f64, 0),
+        Cell::Number(measured.cores.server, 2),
+        Cell::Number(measured.cores.client, 2),
+        Cell::Number(measured.cores.others + measured.cores.stolen, 2),
+        Cell::Number(measured.events_per_second, 0),
+        Cell::Number(measured.p50, 2),
+        Cell::Number(measured.p99, 1),
+        Cell::Number(measured.lost as f64, 0),
+        Cell::Number(measured.wrong as f64, 0),
+        Cell::Number(unlike as f64, 0),
+        Cell::Number(measured.resident as f64 / 1024.0, 1),
     ])
 }

@@ -30,6 +30,10 @@ pub(crate) const ALL: &[(char, &str)] = &[
     ('F', "F. As A at 50 updates/s: light load"),
     ('G', "G. A synthetic market of 1,000,000 updates/s over 10,000 symbols, and ten times the symbols"),
     ('M', "M. Memory of subscriptions and symbols, on an all but still synthetic market"),
+    (
+        'V',
+        "V. 100,000 updates/s over 10,000 symbols through a venue's WebSockets, 100 clients of 20: the table against an oracle",
+    ),
     ('W', "W. Ten waves of 5,000 clients, four of 500 symbols each, at 2,500 updates/s: memory after each"),
 ];
 
@@ -81,6 +85,7 @@ pub(crate) fn run(plan: &Plan, mut show: impl FnMut(&[Table]) -> io::Result<()>)
                 'E' => slow::COLUMNS,
                 'G' => ingest::COLUMNS,
                 'M' => structures::COLUMNS,
+                'V' => ingest::VENUE_COLUMNS,
                 'W' => waves::COLUMNS,
                 _ => COLUMNS,
             },
@@ -131,6 +136,7 @@ fn one(letter: char, row: &Row, seconds: u64, context: &mut Context) -> Result<V
         'K' => at_knee(row, many, 53),
         'D' => return idle::run(row).map_err(|error| error.to_string()),
         'E' => return slow::run(row, seconds).map_err(|error| error.to_string()),
+        'V' => return ingest::venue(row, seconds).map_err(|error| error.to_string()),
         'W' => return waves::run(row).map_err(|error| error.to_string()),
         other => return Err(format!("there is no scenario `{other}`")),
     };

@@ -5,6 +5,8 @@
 
 use memchr::memmem::Finder;
 
+use crate::schedule;
+
 /// Longest piece of a block that may wait for its rest, and longest head.
 pub(crate) const CARRY_MAX: usize = 128 << 10;
 
@@ -25,6 +27,8 @@ pub(crate) struct Keys {
     symbol: Finder<'static>,
     due: Finder<'static>,
     counter: Option<Finder<'static>>,
+    /// What is added to the number read.
+    due_from: u64,
     /// Where the last line had them. Lines of one server are alike, so most searches end here.
     symbol_hint: usize,
     due_hint: usize,
@@ -37,6 +41,7 @@ impl Keys {
             symbol: Finder::new(b"\"symbol\":\""),
             due: Finder::new(b"\"bid\":\""),
             counter: Some(Finder::new(b"\"bid_size\":\"")),
+            due_from: schedule::BID_FROM,
             symbol_hint: 0,
             due_hint: 0,
         }
@@ -44,7 +49,7 @@ impl Keys {
 
     /// A time of the quote is when it was made, and there are no numbers.
     pub(crate) fn event_times() -> Keys {
-        Keys { due: Finder::new(b"\"ts_event\":"), counter: None, ..Keys::bids() }
+        Keys { due: Finder::new(b"\"ts_event\":"), counter: None, due_from: 0, ..Keys::bids() }
     }
 
     /// Reads one line of JSON.
@@ -57,6 +62,7 @@ impl Keys {
             return other(line);
         };
         let (due, end) = number(line, due_at);
+        let due = due + self.due_from;
         let Some(finder) = &self.counter else {
             return Said::Quote { symbol: 0, due, counter: 0 };
         };
@@ -291,7 +297,7 @@ mod tests {
     }
 
     const BLOCKS: &str = "retry: 1\n\nid: a-1\ndata: {\"type\":\"quote\",\"symbol\":\"BENCH:S00017-USDT\",\"seq\":1,\
-        \"bid\":\"1795280000000000\",\"bid_size\":\"12\"}\n\n: hush\n\ndata:{\"type\":\"lagged\",\"missed\":3}\n\n\
+        \"bid\":\"795280000000000\",\"bid_size\":\"12\"}\n\n: hush\n\ndata:{\"type\":\"lagged\",\"missed\":3}\n\n\
         data: {\"symbol\":\"BENCH:S00003-USDT\",\"status\":\"live\"}\n\n\
         event: quote\ndata: {\"symbol\":\"BENCH:S12345-USDT\",\"bid_size\":\"7\",\"bid\":\"5\"}\n\ndata: half";
 
@@ -300,7 +306,7 @@ mod tests {
             Said::Quote { symbol: 17, due: 1_795_280_000_000_000, counter: 12 },
             Said::Lagged,
             Said::Other,
-            Said::Quote { symbol: 12_345, due: 5, counter: 7 },
+            Said::Quote { symbol: 12_345, due: 1_000_000_000_000_005, counter: 7 },
         ]
     }
 

@@ -16,6 +16,9 @@ use crate::peers::request_head;
 use crate::publisher::Outlet;
 use crate::schedule::{self, Tick};
 
+/// The size of a symbol's first quote.
+const OPENING_SIZE: &str = "0.5";
+
 /// Longest time that a write to the server may block.
 const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -67,14 +70,40 @@ impl Venue {
             .ok_or_else(|| io::Error::other("the server did not subscribe to every symbol within a minute"))
     }
 
-    /// The way for updates.
-    pub(crate) fn outlet(&self) -> impl Outlet + use<> {
+    /// The way for updates, and who remembers them.
+    pub(crate) fn outlet(&self) -> (impl Outlet + use<>, Oracle) {
         let floor = lock(&self.floor);
-        Lines {
+        let oracle = Oracle(Arc::new(Mutex::new(vec![None; floor.places.len()])));
+        let lines = Lines {
             lines: floor.lines.iter().map(|line| (Arc::clone(line), Vec::new())).collect(),
             places: floor.places.iter().map(|place| place.unwrap_or(0)).collect(),
             text: Vec::new(),
-        }
+            oracle: oracle.clone(),
+        };
+        (lines, oracle)
+    }
+}
+
+/// The venue's last word on each symbol, which no server has touched.
+#[derive(Clone, Debug)]
+pub(crate) struct Oracle(Arc<Mutex<Vec<Option<Tick>>>>);
+
+impl Oracle {
+    /// How many symbols are something else than the venue's last bid and size. One that it never spoke of after its opening
+    /// counts by that.
+    pub(crate) fn unlike(&self, tops: &HashMap<String, (String, String)>) -> usize {
+        let newest = lock(&self.0);
+        let is_unlike = |(symbol, tick): &(usize, &Option<Tick>)| {
+            let top = tops.get(&schedule::name(*symbol as u32));
+            match (top, tick) {
+                (None, _) => true,
+                (Some((_, size)), None) => size != OPENING_SIZE,
+                (Some((bid, size)), Some(tick)) => {
+                    *bid != tick.bid().to_string() || *size != tick.counter.to_string()
+                }
+            }
+        };
+        newest.iter().enumerate().filter(is_unlike).count()
     }
 }
 
@@ -217,7 +246,8 @@ fn put_frame(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
 /// The first quote of a symbol, which makes it live. Its size is no whole number, so that it counts as none.
 fn put_opening(symbol: u32, out: &mut Vec<u8>) {
     let mut text = Vec::new();
-    ticker(symbol, 0, clock::now(), "0.5", &mut text);
+    let opening = Tick { symbol, counter: 0, due: clock::now() };
+    ticker(symbol, 0, opening.bid(), OPENING_SIZE, &mut text);
     put_frame(TEXT, &text, out);
 }
 
@@ -235,7 +265,7 @@ fn ticker(symbol: u32, seq: u64, bid: u64, size: &str, text: &mut Vec<u8>) {
     text.extend_from_slice(digits.format(bid).as_bytes());
     text.extend_from_slice(b"\",\"B\":\"");
     text.extend_from_slice(size.as_bytes());
-    text.extend_from_slice(b"\",\"a\":\"9000000000000000\",\"A\":\"1\"}}");
+    text.extend_from_slice(b"\",\"a\":\"900000000000000\",\"A\":\"1\"}}");
 }
 
 /// The venue's lines as an outlet.
@@ -243,13 +273,15 @@ struct Lines {
     lines: Vec<(Arc<Mutex<TcpStream>>, Vec<u8>)>,
     places: Vec<usize>,
     text: Vec<u8>,
+    oracle: Oracle,
 }
 
 impl Outlet for Lines {
     fn put(&mut self, tick: &Tick, seq: u64) {
+        lock(&self.oracle.0)[tick.symbol as usize] = Some(*tick);
         self.text.clear();
         let mut digits = itoa::Buffer::new();
-        ticker(tick.symbol, seq, tick.due, digits.format(tick.counter), &mut self.text);
+        ticker(tick.symbol, seq, tick.bid(), digits.format(tick.counter), &mut self.text);
         let line = &mut self.lines[self.places[tick.symbol as usize]];
         put_frame(TEXT, &self.text, &mut line.1);
     }
@@ -260,5 +292,32 @@ impl Outlet for Lines {
             bytes.clear();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::BID_FROM;
+
+    #[test]
+    fn the_oracle_finds_every_symbol_that_is_not_as_it_was_left() {
+        let tick = |symbol, counter, due| Some(Tick { symbol, counter, due });
+        let oracle = Oracle(Arc::new(Mutex::new(vec![
+            None,
+            tick(1, 7, 500 + BID_FROM),
+            tick(2, 3, 400 + BID_FROM),
+            tick(3, 1, 9 + BID_FROM),
+        ])));
+        let top = |symbol, bid: &str, size: &str| (schedule::name(symbol), (bid.to_owned(), size.to_owned()));
+        let right = [top(0, "123", "0.5"), top(1, "500", "7"), top(2, "400", "3"), top(3, "9", "1")];
+        assert_eq!(oracle.unlike(&right.clone().into()), 0);
+        for (symbol, bid, size) in [(0, "123", "1"), (1, "500", "6"), (2, "399", "3")] {
+            let mut tops = HashMap::from(right.clone());
+            tops.extend([top(symbol, bid, size)]);
+            assert_eq!(oracle.unlike(&tops), 1, "{symbol}");
+            tops.remove(&schedule::name(3));
+            assert_eq!(oracle.unlike(&tops), 2, "{symbol} is wrong and another missing");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Quotewire as it ships: the binary, a configuration, and a venue that feeds it over a WebSocket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::child::{Process, Speaks};
 use crate::clock;
 use crate::publisher::Publisher;
 use crate::schedule;
-use crate::venue::Venue;
+use crate::venue::{Oracle, Venue};
 
 /// A setting of the configuration: `section.key` and a value in TOML's spelling.
 pub(crate) type Setting = (String, String);
@@ -45,6 +45,11 @@ pub(crate) struct Quotewire {
 impl Quotewire {
     /// Starts it on an emulated venue of so many symbols, all subscribed and confirmed.
     pub(crate) fn start(settings: &Settings, symbols: u32) -> io::Result<Quotewire> {
+        Quotewire::start_watched(settings, symbols).map(|(server, _)| server)
+    }
+
+    /// The same, with the venue's own memory of what it said.
+    pub(crate) fn start_watched(settings: &Settings, symbols: u32) -> io::Result<(Quotewire, Oracle)> {
         let venue = Venue::start(symbols)?;
         let at = venue.address();
         let feed = format!(
@@ -53,8 +58,14 @@ impl Quotewire {
         );
         let mut running = Quotewire::of(settings, &feed)?;
         venue.wait_subscribed()?;
-        running.publisher = Some(Publisher::start(symbols, venue.outlet())?);
-        Ok(running)
+        let (outlet, oracle) = venue.outlet();
+        running.publisher = Some(Publisher::start(symbols, outlet)?);
+        Ok((running, oracle))
+    }
+
+    /// Who reads the table.
+    pub(crate) fn reader(&self) -> TableReader {
+        TableReader { address: self.address }
     }
 
     /// Starts it on a synthetic market.
@@ -112,6 +123,32 @@ impl Quotewire {
             rest.rsplit_once(' ')?.1.parse::<f64>().ok()
         });
         Ok(values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value)))
+    }
+}
+
+/// Reads the whole table as a script would.
+#[derive(Debug)]
+pub(crate) struct TableReader {
+    address: SocketAddr,
+}
+
+impl TableReader {
+    /// Bid and bid size of every symbol of the emulated venue, by its name.
+    pub(crate) fn tops(&self, symbols: u32) -> io::Result<HashMap<String, (String, String)>> {
+        let mut tops = HashMap::new();
+        // A thousand at a time: the names of S00000 to S00999 begin alike.
+        for thousand in 0..symbols.div_ceil(1_000) {
+            let target = format!("/v1/quotes?symbols=BENCH:S{thousand:02}*");
+            let (status, text) = get(self.address, &target)?;
+            let answer: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+                io::Error::other(format!("the answer to {target}, status {status}, is no JSON: {error}"))
+            })?;
+            for quote in answer["quotes"].as_array().into_iter().flatten() {
+                let text = |field: &str| quote[field].as_str().unwrap_or_default().to_owned();
+                tops.insert(text("symbol"), (text("bid"), text("bid_size")));
+            }
+        }
+        Ok(tops)
     }
 }
 
