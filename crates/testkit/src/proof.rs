@@ -26,7 +26,7 @@ use feed::{
     Batch, FeedEnd, FeedHandle, FeedSettings, FrameTap, Ignored, Instruments, Overrides, RestAnswer, Session,
     Timing,
 };
-use market::{Decimal, Field, Micros, RealClock, Reason, Status};
+use market::{Decimal, Field, Micros, RealClock, Reason, Status, Update};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -305,6 +305,22 @@ impl Played {
             "{native} side"
         );
     }
+}
+
+/// The updates of a message as `field=number`, in one line each; a status stands before them, and what is absent is empty.
+pub fn told(batch: &Batch) -> Vec<String> {
+    let show = |update: &Update| {
+        let status = update.status.map(|(status, reason)| format!("{}/{}", status.name(), reason.name()));
+        let fields = update.told().iter().map(|field| {
+            let value = match field {
+                Field::LastSide => update.values().side().map(|side| side.name().to_owned()),
+                number => update.values().number(number).map(|number| number.to_string()),
+            };
+            format!("{}={}", field.name(), value.unwrap_or_default())
+        });
+        status.into_iter().chain(fields).collect::<Vec<_>>().join(" ")
+    };
+    batch.updates.iter().map(|(_, update)| show(update)).collect()
 }
 
 /// An expected number as a decimal; `null` and what is missing are absent.

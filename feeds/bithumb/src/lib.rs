@@ -46,4 +46,4 @@ pub mod decode;
 mod session;
 
 pub use decode::Bithumb;
-pub use session::{REST_URL, Settings, Spot, WS_URL, session};
+pub use session::{REST_URL, Spot, WS_URL, session};

@@ -17,54 +17,25 @@ pub const REST_URL: &str = "https://api.bithumb.com";
 /// Codes of one subscription. The venue served 493 (probes of 2026-09); a few connections spread the load and the loss.
 const CODES_PER_CONNECTION: usize = 200;
 
-/// Settings of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Canonical venue name.
-    pub venue: String,
-    /// WebSocket URL.
-    pub ws_url: String,
-    /// Base of the HTTP URLs.
-    pub rest_url: String,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { venue: "BITHUMB".to_owned(), ws_url: WS_URL.to_owned(), rest_url: REST_URL.to_owned() }
-    }
-}
-
 /// A connection to Bithumb's spot markets.
 #[derive(Clone, Debug, Default)]
 pub struct Spot {
-    settings: Settings,
+    overrides: Overrides,
 }
 
-impl Spot {
-    /// A session with these settings.
-    pub const fn new(settings: Settings) -> Spot {
-        Spot { settings }
-    }
-}
-
-/// The session of a configuration.
+/// A session with what a configuration changes about it.
 pub fn session(overrides: &Overrides) -> Box<dyn Session> {
-    let defaults = Settings::default();
-    let Overrides { venue, ws_url, rest_url, .. } = overrides.clone();
-    Box::new(Spot::new(Settings {
-        venue: venue.unwrap_or(defaults.venue),
-        ws_url: ws_url.unwrap_or(defaults.ws_url),
-        rest_url: rest_url.unwrap_or(defaults.rest_url),
-    }))
+    Box::new(Spot { overrides: overrides.clone() })
 }
 
 impl Session for Spot {
     fn venue(&self) -> &str {
-        &self.settings.venue
+        self.overrides.venue.as_deref().unwrap_or("BITHUMB")
     }
 
     fn catalogue_urls(&self) -> Vec<String> {
-        vec![format!("{}{}", self.settings.rest_url.trim_end_matches('/'), catalogue::PATH)]
+        let base = self.overrides.rest_url.as_deref().unwrap_or(REST_URL).trim_end_matches('/');
+        vec![format!("{base}{}", catalogue::PATH)]
     }
 
     fn catalogue(&self, answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
@@ -72,7 +43,7 @@ impl Session for Spot {
     }
 
     fn endpoint(&self, _instruments: &Instruments, _wanted: &[InstrumentId]) -> String {
-        self.settings.ws_url.clone()
+        self.overrides.ws_url.as_deref().unwrap_or(WS_URL).to_owned()
     }
 
     /// One text: a second one would replace it.

@@ -44,4 +44,4 @@ pub mod decode;
 mod session;
 
 pub use decode::CoinbaseAdvancedDecoder;
-pub use session::{CoinbaseAdvanced, REST_URL, Settings, WS_URL, session};
+pub use session::{CoinbaseAdvanced, REST_URL, WS_URL, session};

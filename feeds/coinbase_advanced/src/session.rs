@@ -17,50 +17,24 @@ pub const REST_URL: &str = "https://api.coinbase.com";
 /// The channels of every product.
 const CHANNELS: [&str; 4] = ["level2", "market_trades", "ticker", "status"];
 
-/// Settings of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Canonical venue name.
-    pub venue: String,
-    /// WebSocket URL; `None` for the venue's own.
-    pub ws_url: Option<String>,
-    /// Base of the HTTP URLs; `None` for the venue's own.
-    pub rest_url: Option<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { venue: "COINBASE_ADVANCED".to_owned(), ws_url: None, rest_url: None }
-    }
-}
-
 /// A connection to Coinbase Advanced Trade.
 #[derive(Clone, Debug, Default)]
 pub struct CoinbaseAdvanced {
-    settings: Settings,
-}
-
-impl CoinbaseAdvanced {
-    /// A session with these settings.
-    pub const fn new(settings: Settings) -> CoinbaseAdvanced {
-        CoinbaseAdvanced { settings }
-    }
+    overrides: Overrides,
 }
 
 /// A session with what a configuration changes about it.
 pub fn session(overrides: &Overrides) -> Box<dyn Session> {
-    let Overrides { venue, ws_url, rest_url, .. } = overrides.clone();
-    let venue = venue.unwrap_or_else(|| Settings::default().venue);
-    Box::new(CoinbaseAdvanced::new(Settings { venue, ws_url, rest_url }))
+    Box::new(CoinbaseAdvanced { overrides: overrides.clone() })
 }
 
 impl Session for CoinbaseAdvanced {
     fn venue(&self) -> &str {
-        &self.settings.venue
+        self.overrides.venue.as_deref().unwrap_or("COINBASE_ADVANCED")
     }
 
     fn catalogue_urls(&self) -> Vec<String> {
-        let base = self.settings.rest_url.as_deref().unwrap_or(REST_URL).trim_end_matches('/');
+        let base = self.overrides.rest_url.as_deref().unwrap_or(REST_URL).trim_end_matches('/');
         vec![format!("{base}{}", catalogue::PATH)]
     }
 
@@ -69,7 +43,7 @@ impl Session for CoinbaseAdvanced {
     }
 
     fn endpoint(&self, _instruments: &Instruments, _wanted: &[InstrumentId]) -> String {
-        self.settings.ws_url.as_deref().unwrap_or(WS_URL).to_owned()
+        self.overrides.ws_url.as_deref().unwrap_or(WS_URL).to_owned()
     }
 
     fn subscribe(&self, instruments: &Instruments, wanted: &[InstrumentId]) -> Vec<String> {

@@ -48,4 +48,4 @@ pub mod decode;
 mod session;
 
 pub use decode::Htx;
-pub use session::{HtxSpot, REST_URL, Settings, WS_URL, session};
+pub use session::{HtxSpot, REST_URL, WS_URL, session};

@@ -17,53 +17,24 @@ pub const REST_URL: &str = "https://api.huobi.pro";
 /// What is subscribed of each symbol.
 const CHANNELS: [&str; 3] = ["bbo", "trade.detail", "detail"];
 
-/// Settings of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Canonical venue name.
-    pub venue: String,
-    /// WebSocket URL; `None` for the venue's own.
-    pub ws_url: Option<String>,
-    /// Base of the HTTP URLs; `None` for the venue's own.
-    pub rest_url: Option<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { venue: "HTX".to_owned(), ws_url: None, rest_url: None }
-    }
-}
-
 /// A connection to HTX spot.
 #[derive(Clone, Debug, Default)]
 pub struct HtxSpot {
-    settings: Settings,
+    overrides: Overrides,
 }
 
-impl HtxSpot {
-    /// A session with these settings.
-    pub const fn new(settings: Settings) -> HtxSpot {
-        HtxSpot { settings }
-    }
-}
-
-/// The session that a configuration asks for.
+/// A session with what a configuration changes about it.
 pub fn session(overrides: &Overrides) -> Box<dyn Session> {
-    let default = Settings::default();
-    Box::new(HtxSpot::new(Settings {
-        venue: overrides.venue.clone().unwrap_or(default.venue),
-        ws_url: overrides.ws_url.clone(),
-        rest_url: overrides.rest_url.clone(),
-    }))
+    Box::new(HtxSpot { overrides: overrides.clone() })
 }
 
 impl Session for HtxSpot {
     fn venue(&self) -> &str {
-        &self.settings.venue
+        self.overrides.venue.as_deref().unwrap_or("HTX")
     }
 
     fn catalogue_urls(&self) -> Vec<String> {
-        let base = self.settings.rest_url.as_deref().unwrap_or(REST_URL).trim_end_matches('/');
+        let base = self.overrides.rest_url.as_deref().unwrap_or(REST_URL).trim_end_matches('/');
         vec![format!("{base}{}", catalogue::PATH)]
     }
 
@@ -72,7 +43,7 @@ impl Session for HtxSpot {
     }
 
     fn endpoint(&self, _instruments: &Instruments, _wanted: &[InstrumentId]) -> String {
-        self.settings.ws_url.as_deref().unwrap_or(WS_URL).to_owned()
+        self.overrides.ws_url.as_deref().unwrap_or(WS_URL).to_owned()
     }
 
     fn subscribe(&self, instruments: &Instruments, wanted: &[InstrumentId]) -> Vec<String> {

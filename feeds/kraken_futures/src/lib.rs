@@ -45,4 +45,4 @@ pub mod decode;
 mod session;
 
 pub use decode::KrakenFuturesDecoder;
-pub use session::{KrakenFutures, REST_URL, Settings, WS_URL, session};
+pub use session::{KrakenFutures, REST_URL, WS_URL, session};

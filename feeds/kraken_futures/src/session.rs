@@ -19,50 +19,24 @@ const FEEDS: [&str; 3] = ["book", "trade", "ticker"];
 /// Products in one text. No bound is documented; this one keeps what is lost with one text small.
 const PRODUCTS_PER_TEXT: usize = 100;
 
-/// Settings of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Canonical venue name.
-    pub venue: String,
-    /// WebSocket URL; `None` for the venue's own.
-    pub ws_url: Option<String>,
-    /// Base of the HTTP URLs; `None` for the venue's own.
-    pub rest_url: Option<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { venue: "KRAKEN_FUTURES".to_owned(), ws_url: None, rest_url: None }
-    }
-}
-
 /// A connection to Kraken Futures.
 #[derive(Clone, Debug, Default)]
 pub struct KrakenFutures {
-    settings: Settings,
-}
-
-impl KrakenFutures {
-    /// A session with these settings.
-    pub const fn new(settings: Settings) -> KrakenFutures {
-        KrakenFutures { settings }
-    }
+    overrides: Overrides,
 }
 
 /// A session with what a configuration changes about it.
 pub fn session(overrides: &Overrides) -> Box<dyn Session> {
-    let Overrides { venue, ws_url, rest_url, .. } = overrides.clone();
-    let venue = venue.unwrap_or_else(|| Settings::default().venue);
-    Box::new(KrakenFutures::new(Settings { venue, ws_url, rest_url }))
+    Box::new(KrakenFutures { overrides: overrides.clone() })
 }
 
 impl Session for KrakenFutures {
     fn venue(&self) -> &str {
-        &self.settings.venue
+        self.overrides.venue.as_deref().unwrap_or("KRAKEN_FUTURES")
     }
 
     fn catalogue_urls(&self) -> Vec<String> {
-        let base = self.settings.rest_url.as_deref().unwrap_or(REST_URL).trim_end_matches('/');
+        let base = self.overrides.rest_url.as_deref().unwrap_or(REST_URL).trim_end_matches('/');
         vec![format!("{base}{}", catalogue::PATH)]
     }
 
@@ -71,7 +45,7 @@ impl Session for KrakenFutures {
     }
 
     fn endpoint(&self, _instruments: &Instruments, _wanted: &[InstrumentId]) -> String {
-        self.settings.ws_url.as_deref().unwrap_or(WS_URL).to_owned()
+        self.overrides.ws_url.as_deref().unwrap_or(WS_URL).to_owned()
     }
 
     fn subscribe(&self, instruments: &Instruments, wanted: &[InstrumentId]) -> Vec<String> {

@@ -42,4 +42,4 @@ pub mod decode;
 mod session;
 
 pub use decode::UpbitV1;
-pub use session::{REST_URL, Settings, Upbit, WS_URL, session};
+pub use session::{REST_URL, Upbit, WS_URL, session};

@@ -4,6 +4,7 @@ use feed::Instruments;
 use market::Symbol;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use testkit::proof::told;
 
 use super::*;
 
@@ -45,18 +46,7 @@ impl Check {
     }
 
     fn told(&self) -> Vec<String> {
-        let show = |update: &Update| {
-            let status = update.status.map(|(status, reason)| format!("{}/{}", status.name(), reason.name()));
-            let fields = update.told().iter().map(|field| {
-                let value = match field {
-                    Field::LastSide => update.values().side().map(|side| side.name().to_owned()),
-                    number => update.values().number(number).map(|number| number.to_string()),
-                };
-                format!("{}={}", field.name(), value.unwrap_or_default())
-            });
-            status.into_iter().chain(fields).collect::<Vec<_>>().join(" ")
-        };
-        self.batch.updates.iter().map(|(_, update)| show(update)).collect()
+        told(&self.batch)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use feed::Instruments;
 use market::{Reason, Status, Symbol};
+use testkit::proof::told;
 
 use super::*;
 
@@ -42,18 +43,7 @@ impl Check {
 
     /// The updates as `field=number`, in one line each; a status is shown as such.
     fn told(&self) -> Vec<String> {
-        let show = |update: &Update| {
-            let status = update.status.map(|(status, why)| format!("{}/{}", status.name(), why.name()));
-            let fields = update.told().iter().map(|field| {
-                let value = match field {
-                    Field::LastSide => update.values().side().map(|side| side.name().to_owned()),
-                    number => update.values().number(number).map(|number| number.to_string()),
-                };
-                format!("{}={}", field.name(), value.unwrap_or_default())
-            });
-            status.into_iter().chain(fields).collect::<Vec<_>>().join(" ")
-        };
-        self.batch.updates.iter().map(|(_, update)| show(update)).collect()
+        told(&self.batch)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use feed::Instruments;
 use market::Symbol;
+use testkit::proof::told;
 
 use super::*;
 
@@ -50,21 +51,7 @@ impl Check {
 
     /// The updates as `field=number`, in one line each; a status is shown as such.
     fn told(&self) -> Vec<String> {
-        let show = |update: &Update| {
-            let mut parts: Vec<String> = Vec::new();
-            if let Some((status, reason)) = update.status {
-                parts.push(format!("{}/{}", status.name(), reason.name()));
-            }
-            for field in update.told().iter() {
-                let value = match field {
-                    Field::LastSide => update.values().side().map(|side| side.name().to_owned()),
-                    number => update.values().number(number).map(|number| number.to_string()),
-                };
-                parts.push(format!("{}={}", field.name(), value.unwrap_or_default()));
-            }
-            parts.join(" ")
-        };
-        self.batch.updates.iter().map(|(_, update)| show(update)).collect()
+        told(&self.batch)
     }
 }
 
