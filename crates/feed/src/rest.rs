@@ -4,6 +4,7 @@
 //! (none: an answer from another place is not the venue's), and plaintext (only to this machine).
 
 use std::fmt;
+use std::io::Read;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::{Request, RestAnswer, Secret};
 
-/// Longest body. Today's longest, the catalogue of Binance, has about 20 MB.
+/// Longest body, packed and unpacked. Today's longest, the catalogue of Binance, has about 20 MB.
 pub const BODY_BYTES_MAX: u64 = 64 << 20;
 /// Longest time for one answer, from the name look-up to the last byte.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -187,8 +188,17 @@ fn ask(request: &Request, headers: &[(&'static str, Secret)], limit: Duration) -
     if answer.status() != ureq::http::StatusCode::OK {
         return Err(retry(format!("status {}", answer.status().as_u16()), retry_after(answer.headers())));
     }
-    let body = answer.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_string();
-    body.map_err(|error| retry(error.to_string(), None))
+    // The reader's own limit counts what comes over the wire, and a packed byte of that may stand for a thousand.
+    let mut text = String::new();
+    let body = answer.body_mut().with_config().limit(BODY_BYTES_MAX).reader();
+    let read = body.take(BODY_BYTES_MAX + 1).read_to_string(&mut text);
+    match read {
+        Ok(_) if text.len() as u64 > BODY_BYTES_MAX => {
+            Err(retry(format!("the unpacked body is over the limit of {BODY_BYTES_MAX} bytes"), None))
+        }
+        Ok(_) => Ok(text),
+        Err(error) => Err(retry(error.to_string(), None)),
+    }
 }
 
 fn with_headers<B>(

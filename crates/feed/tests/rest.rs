@@ -1,9 +1,15 @@
 //! Fetching over HTTP from an emulated venue: what is taken, what is refused, and what errors show.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use feed::rest::{BODY_BYTES_MAX, FetchError, fetch};
 use feed::{Request, RestAnswer, Secret};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use testkit::script::{HttpAnswer, Recorded, Script};
 use testkit::venue::Venue;
 
@@ -53,6 +59,38 @@ async fn a_body_over_the_limit_is_refused() {
     let venue = venue([answer("/long", &" ".repeat(size)).into()]).await;
     let error =
         fetch(vec![Request::get(format!("{}/long", venue.rest_url()))], Vec::new()).await.unwrap_err();
+    assert!(matches!(&error, FetchError::Retry { why, .. } if why.contains("limit")), "{error:?}");
+}
+
+/// Answers the next request with so many spaces, packed, and returns its address. The emulated venue sends texts only.
+fn packed_spaces(count: u64) -> String {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    std::io::copy(&mut std::io::repeat(b' ').take(count), &mut gzip).unwrap();
+    let packed = gzip.finish().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/packed", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let asked = BufReader::new(stream.try_clone().unwrap()).lines();
+        asked.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+        let length = packed.len();
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {length}\r\n\r\n")
+            .unwrap();
+        // Who has read enough may hang up.
+        let _ = stream.write_all(&packed);
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_packed_body_counts_by_what_it_stands_for() {
+    let length = async |count| {
+        let answers = fetch(vec![Request::get(packed_spaces(count))], Vec::new()).await?;
+        Ok::<usize, FetchError>(answers[0].body.len())
+    };
+    assert_eq!(length(3).await, Ok(3));
+    // On the wire it is far below the limit.
+    let error = length(BODY_BYTES_MAX + 1).await.unwrap_err();
     assert!(matches!(&error, FetchError::Retry { why, .. } if why.contains("limit")), "{error:?}");
 }
 
