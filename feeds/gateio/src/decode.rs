@@ -13,20 +13,22 @@
 
 mod books;
 mod channels;
+mod scan;
 mod shapes;
 #[cfg(test)]
 mod tests;
 
 use feed::book::{Chained, Change};
 use feed::halts::Halts;
+use feed::json::text_decimal;
 use feed::{Batch, DecodeError, Decoder, Frame, Ignored, InstrumentId};
-use market::{Field, Micros, Reason, Side, Source, Update};
+use market::{Decimal, Field, Micros, Reason, Side, Source, Update};
 use serde::Deserialize;
 use serde_json::json;
 
 use self::channels::{Channel, What};
 use self::shapes::{
-    BestData, Envelope, SignedLevel, SystemData, TickerData, TradeData, millis, read, seconds,
+    BestData, Envelope, SignedLevel, SystemData, TickerData, TradeData, exact, millis, read, seconds,
 };
 
 /// What is remembered of one instrument on one connection.
@@ -95,6 +97,10 @@ impl Gate4 {
         ts_recv: Micros,
         batch: &mut Batch,
     ) -> Result<&'static str, DecodeError> {
+        if let Some(trade) = scan::trade(text) {
+            self.scanned(&trade, ts_recv, batch);
+            return Ok("spot.trades:update");
+        }
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|_| DecodeError::Garbage("not a message of v4"))?;
         let event = envelope.event.as_deref().unwrap_or_default();
@@ -305,8 +311,34 @@ impl Gate4 {
             (None, Some(size)) if !size.is_zero() => Some(Side::Buy),
             _ => None,
         };
+        let ts_event = millis(trade.create_time_ms).or_else(|| seconds(trade.create_time));
+        self.tell_trade(id, (price, size, side), ts_event, ts_recv, batch);
+    }
+
+    /// A trade of spot in its usual form.
+    fn scanned(&mut self, trade: &scan::Trade<'_>, ts_recv: Micros, batch: &mut Batch) {
+        let Some(id) = resolve(trade.native, false, batch) else { return };
+        let price = exact(text_decimal(trade.price), batch);
+        let size = exact(text_decimal(trade.size), batch);
+        let (Some(Some(price)), Some(size)) = (price, size) else { return };
+        let side = match trade.side {
+            "buy" => Some(Side::Buy),
+            "sell" => Some(Side::Sell),
+            _ => None,
+        };
+        self.tell_trade(id, (price, size, side), Some(trade.moment), ts_recv, batch);
+    }
+
+    fn tell_trade(
+        &mut self,
+        id: InstrumentId,
+        (price, size, side): (Decimal, Option<Decimal>, Option<Side>),
+        ts_event: Option<Micros>,
+        ts_recv: Micros,
+        batch: &mut Batch,
+    ) {
         let mut update = Update::new(Source::Direct, ts_recv);
-        update.ts_event = millis(trade.create_time_ms).or_else(|| seconds(trade.create_time));
+        update.ts_event = ts_event;
         update.tell_trade(Some(price), size.map(|size| size.abs()), side);
         self.slot(id).traded = true;
         batch.push(id, update);

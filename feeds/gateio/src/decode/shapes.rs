@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use feed::json::{Number, Text};
+use feed::json::{Exactly, Number, Text};
 use feed::{Batch, Ignored};
 use market::{Decimal, Micros};
 use serde::Deserialize;
@@ -237,7 +237,11 @@ pub(super) fn seconds(number: Option<Number<'_>>) -> Option<Micros> {
 
 /// A number of a message: absent, exact, or (counted) unreadable, which tells nothing.
 pub(super) fn read(number: Option<Number<'_>>, batch: &mut Batch) -> Option<Option<Decimal>> {
-    let read = number?.decimal();
+    exact(number?.decimal(), batch)
+}
+
+/// The same of a number that was read already.
+pub(super) fn exact(read: Exactly, batch: &mut Batch) -> Option<Option<Decimal>> {
     if read.is_err() {
         batch.ignore(Ignored::BadNumber);
     }
