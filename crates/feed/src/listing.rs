@@ -8,6 +8,35 @@ use crate::{CatalogueError, Instruments};
 /// Most bytes of an odd entry that are kept to be shown.
 const SHOWN_BYTES_MAX: usize = 200;
 
+/// A list of which no entry is read yet.
+pub type Listed<'a> = Vec<&'a RawValue>;
+
+/// The entries of a list that can be read. The others are left out: see [`Instruments::left_out`].
+///
+/// # Errors
+/// When there are entries and none of them can be read: then it is not the list that was asked for.
+pub fn sound<'a, T: Deserialize<'a>>(
+    entries: &[&'a RawValue],
+    instruments: &mut Instruments,
+) -> Result<Vec<T>, CatalogueError> {
+    let (mut sound, mut odd) = (Vec::with_capacity(entries.len()), None);
+    for entry in entries {
+        match serde_json::from_str(entry.get()) {
+            Ok(read) => sound.push(read),
+            Err(error) => {
+                instruments.leave_out(shown(entry.get()));
+                odd = odd.or(Some(error));
+            }
+        }
+    }
+    match odd {
+        Some(why) if sound.is_empty() => {
+            Err(CatalogueError(format!("symbols are not as documented, none of {}: {why}", entries.len())))
+        }
+        _ => Ok(sound),
+    }
+}
+
 /// Reads every entry of a list and hands it to `take`, which adds its instrument and says whether the entry was as
 /// documented. Entries that cannot be read, or that `take` refuses, are left out: see [`Instruments::left_out`].
 ///
@@ -83,6 +112,19 @@ mod tests {
         assert_eq!((known.left_out().0, known.len()), (2, 0));
         assert!(check(r#"[{"name":"E-F","live":false}]"#).0.unwrap_err().0.ends_with(r#""live":false}"#));
         assert_eq!(check("[]").0, Ok(()));
+    }
+
+    #[test]
+    fn the_sound_entries_of_a_list_are_had_at_once() {
+        let list = r#"[{"name":"A-B","live":true},{"name":"C-D"},5,{"name":"E-F","live":false}]"#;
+        let entries: Listed<'_> = serde_json::from_str(list).unwrap();
+        let mut instruments = Instruments::new("X", 9);
+        let names: Vec<&str> =
+            sound::<Pair<'_>>(&entries, &mut instruments).unwrap().iter().map(|pair| pair.name).collect();
+        assert_eq!((names, instruments.left_out()), (vec!["A-B", "E-F"], (2, r#"{"name":"C-D"}"#)));
+        let error = sound::<Pair<'_>>(&entries[1..3], &mut instruments).err().unwrap().0;
+        assert!(error.starts_with("symbols are not as documented, none of 2: missing field"), "{error}");
+        assert!(sound::<Pair<'_>>(&[], &mut instruments).is_ok_and(|none| none.is_empty()));
     }
 
     #[test]

@@ -373,6 +373,9 @@ pub(crate) fn ended(name: &str, end: FeedEnd) -> Result<(), Failure> {
 }
 
 #[cfg(test)]
+mod catalogues;
+
+#[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
 

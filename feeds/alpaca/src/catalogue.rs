@@ -1,6 +1,7 @@
 //! `assets`: the stocks that Alpaca knows. The canonical name is the ticker: `ALPACA:AAPL`, `ALPACA:BRK.B`.
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -19,8 +20,9 @@ struct Entry<'a> {
 /// Adds every stock of every answer. Answers to other questions are passed over.
 pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
     for answer in answers.iter().filter(|answer| answer.url.contains("/v2/assets")) {
-        let entries: Vec<Entry<'_>> = serde_json::from_str(&answer.body)
+        let entries: Listed<'_> = serde_json::from_str(&answer.body)
             .map_err(|error| CatalogueError(format!("assets are not as documented: {error}")))?;
+        let entries = sound::<Entry<'_>>(&entries, instruments)?;
         for entry in entries.iter().filter(|entry| entry.class.as_deref().is_none_or(|c| c == "us_equity")) {
             if let Ok(symbol) = Symbol::of_venue(instruments.venue(), &entry.symbol) {
                 instruments.add(&entry.symbol, symbol);

@@ -11,10 +11,10 @@
 //! their names do not go away. A name with letters that no canonical name can hold (there are Chinese ones) is left
 //! out, because two of them could become the same.
 
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::{Micros, Symbol};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 /// `deliveryDate` of contracts without an end: 2100-12-25.
 const NEVER_MILLIS: i64 = 4_133_404_800_000;
@@ -22,12 +22,12 @@ const NEVER_MILLIS: i64 = 4_133_404_800_000;
 #[derive(Deserialize)]
 struct ExchangeInfo<'a> {
     #[serde(borrow)]
-    symbols: Vec<&'a RawValue>,
+    symbols: Listed<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Listed {
+struct Entry {
     symbol: String,
     base_asset: String,
     quote_asset: String,
@@ -42,7 +42,8 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
         match serde_json::from_str::<ExchangeInfo<'_>>(&answer.body) {
             Ok(info) => {
                 let before = instruments.len();
-                let read = info.symbols.iter().filter(|raw| add(raw.get(), instruments)).count();
+                let entries = sound(&info.symbols, instruments)?;
+                let read = entries.iter().filter(|entry| add(entry, instruments)).count();
                 if read == 0 && instruments.len() == before {
                     return Err(CatalogueError(format!("{} lists no symbol", answer.url)));
                 }
@@ -56,15 +57,14 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
     Ok(())
 }
 
-/// Adds one entry; `false` when it cannot be read, named, or has no room.
-fn add(raw: &str, instruments: &mut Instruments) -> bool {
-    let Ok(listed) = serde_json::from_str::<Listed>(raw) else { return false };
-    let Some(name) = canonical(&listed) else { return false };
+/// Adds one entry; `false` when it cannot be named or has no room.
+fn add(listed: &Entry, instruments: &mut Instruments) -> bool {
+    let Some(name) = canonical(listed) else { return false };
     let Ok(symbol) = Symbol::parse(&format!("{}:{name}", instruments.venue())) else { return false };
     instruments.add(&listed.symbol, symbol).is_some()
 }
 
-fn canonical(listed: &Listed) -> Option<String> {
+fn canonical(listed: &Entry) -> Option<String> {
     let pair = format!("{}-{}", listed.base_asset, listed.quote_asset);
     if listed.base_asset.is_empty() || listed.quote_asset.is_empty() {
         return None;
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn listed(symbol: &str, kind: &str, delivery: i64) -> Option<String> {
-        canonical(&Listed {
+        canonical(&Entry {
             symbol: symbol.into(),
             base_asset: "BTC".into(),
             quote_asset: "USD".into(),

@@ -9,6 +9,7 @@
 //! Three regions list different products, so three answers are read, and the first name of a product stands.
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -63,9 +64,9 @@ fn name(kind: &str, product: &str, pairs: &[(&str, &str)]) -> Option<String> {
 pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     for answer in answers.iter().filter(|a| a.url.contains(PATH) || a.url.contains(OTHER_PATH)) {
-        let read: Vec<Entry<'_>> = serde_json::from_str(&answer.body)
+        let read: Listed<'_> = serde_json::from_str(&answer.body)
             .map_err(|error| CatalogueError(format!("markets are not as documented: {error}")))?;
-        entries.extend(read);
+        entries.extend(sound::<Entry<'_>>(&read, instruments)?);
     }
     let kind = |entry: &Entry<'_>| entry.market_type.as_deref().unwrap_or("Spot").to_owned();
     let pairs: Vec<(&str, &str)> = entries

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -45,8 +46,8 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
     let fault = |error: serde_json::Error| CatalogueError(format!("markets are not as documented: {error}"));
     for answer in answers {
         if answer.url.contains(PATH) {
-            let entries: Vec<Entry<'_>> = serde_json::from_str(&answer.body).map_err(fault)?;
-            for entry in &entries {
+            let entries: Listed<'_> = serde_json::from_str(&answer.body).map_err(fault)?;
+            for entry in sound::<Entry<'_>>(&entries, instruments)? {
                 match entry.market.split_once('-') {
                     Some((quote, base)) if !quote.is_empty() && !base.is_empty() && !base.contains('-') => {
                         add(instruments, &entry.market, base, quote);

@@ -11,6 +11,7 @@
 //! An answer holds at most 1,000 instruments; `nextPageCursor` of one that is not the last stands for the next page.
 
 use feed::json::{Number, Text};
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::{Micros, Symbol};
 use serde::Deserialize;
@@ -25,13 +26,13 @@ struct Answer<'a> {
     #[serde(borrow, default)]
     ret_msg: Option<Text<'a>>,
     #[serde(borrow, default)]
-    result: Option<Listed<'a>>,
+    result: Option<Found<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Listed<'a> {
+struct Found<'a> {
     #[serde(borrow, default)]
-    list: Vec<Entry<'a>>,
+    list: Listed<'a>,
 }
 
 /// The part of an answer that leads on.
@@ -105,7 +106,8 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
             let words = read.ret_msg.as_deref().unwrap_or_default();
             return Err(CatalogueError(format!("instruments-info was refused: {} {words}", read.ret_code)));
         }
-        for entry in read.result.iter().flat_map(|result| &result.list) {
+        let list = read.result.map(|found| found.list).unwrap_or_default();
+        for entry in sound::<Entry<'_>>(&list, instruments)? {
             if let Some(Ok(symbol)) = entry.name().map(|name| Symbol::of_venue(instruments.venue(), &name)) {
                 instruments.add(&entry.symbol, symbol);
             }

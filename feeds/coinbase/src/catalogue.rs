@@ -3,10 +3,10 @@
 //! Products that are offline stay listed: their quotes go quiet, their names do not go away. Delisted ones are left out:
 //! a wish for one is told as not listed, and one unknown product makes the venue ignore a whole subscription.
 
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
 struct Product {
@@ -20,9 +20,10 @@ struct Product {
 /// Reads every list of products among the answers; others are passed over.
 pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
     for answer in answers {
-        match serde_json::from_str::<Vec<&RawValue>>(&answer.body) {
+        match serde_json::from_str::<Listed<'_>>(&answer.body) {
             Ok(products) => {
-                let read = products.iter().filter(|raw| add(raw.get(), instruments)).count();
+                let products = sound(&products, instruments)?;
+                let read = products.iter().filter(|product| add(product, instruments)).count();
                 if read == 0 {
                     return Err(CatalogueError(format!("{} lists no product", answer.url)));
                 }
@@ -36,9 +37,8 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
     Ok(())
 }
 
-/// Adds one product; `false` when it cannot be read, named, or has no room.
-fn add(raw: &str, instruments: &mut Instruments) -> bool {
-    let Ok(product) = serde_json::from_str::<Product>(raw) else { return false };
+/// Adds one product; `false` when it cannot be named or has no room.
+fn add(product: &Product, instruments: &mut Instruments) -> bool {
     if product.status.as_deref() == Some("delisted") {
         return false;
     }

@@ -12,6 +12,7 @@
 use std::collections::HashSet;
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::{Micros, Symbol};
 use serde::Deserialize;
@@ -22,7 +23,7 @@ pub(crate) const PATH: &str = "/api/v3/brokerage/market/products";
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow)]
-    products: Vec<Entry<'a>>,
+    products: Listed<'a>,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +83,8 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
         let read: Answer<'_> = serde_json::from_str(&answer.body)
             .map_err(|error| CatalogueError(format!("products are not as documented: {error}")))?;
         let mut taken = HashSet::new();
-        for entry in read.products.iter().filter(|entry| full(&entry.alias).is_none()) {
+        let products = sound::<Entry<'_>>(&read.products, instruments)?;
+        for entry in products.iter().filter(|entry| full(&entry.alias).is_none()) {
             let venue = instruments.venue();
             let named = entry.name().and_then(|name| Symbol::of_venue(venue, &name).ok());
             let free = named.filter(|symbol| taken.insert(symbol.clone()));

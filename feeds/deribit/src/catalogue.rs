@@ -13,6 +13,7 @@
 //! The native name is never cut. Combinations (`future_combo`, `option_combo`) and entries without these fields are left out.
 
 use feed::json::{Number, Text};
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::{Micros, Symbol};
 use serde::Deserialize;
@@ -23,7 +24,7 @@ pub(crate) const PATH: &str = "/api/v2/public/get_instruments";
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow, default)]
-    result: Option<Vec<Entry<'a>>>,
+    result: Option<Listed<'a>>,
     #[serde(borrow, default)]
     error: Option<Refusal<'a>>,
 }
@@ -101,7 +102,7 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
         let Some(entries) = &read.result else {
             return Err(CatalogueError("instruments are not as documented: neither result nor error".into()));
         };
-        for entry in entries {
+        for entry in sound::<Entry<'_>>(entries, instruments)? {
             if let Some(Ok(symbol)) = entry.name().map(|name| Symbol::of_venue(instruments.venue(), &name)) {
                 instruments.add(&entry.instrument_name, symbol);
             }

@@ -6,6 +6,7 @@
 //! | crypto and forex | `BINANCE:BTCUSDT` | `FINNHUB:BTC-USDT`, from `displaySymbol` `BTC/USDT` |
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -27,8 +28,9 @@ struct Entry<'a> {
 pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
     for answer in answers.iter().filter(|a| a.url.contains(PATH) && a.url.contains(QUESTION)) {
         let pairs = !answer.url.contains("/stock/");
-        let entries: Vec<Entry<'_>> = serde_json::from_str(&answer.body)
+        let entries: Listed<'_> = serde_json::from_str(&answer.body)
             .map_err(|error| CatalogueError(format!("symbols are not as documented: {error}")))?;
+        let entries = sound::<Entry<'_>>(&entries, instruments)?;
         for entry in &entries {
             let name = if pairs {
                 match entry.display_symbol.as_deref().and_then(|shown| shown.split_once('/')) {

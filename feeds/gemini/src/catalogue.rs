@@ -11,6 +11,7 @@
 use std::collections::HashSet;
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -19,6 +20,9 @@ use serde::Deserialize;
 pub(crate) const SYMBOLS: &str = "/v1/symbols";
 /// The details of one symbol, whose name follows.
 pub(crate) const DETAILS: &str = "/v1/symbols/details/";
+
+/// Most characters of odd details that are kept to be shown.
+const DETAILS_SHOWN_MAX: usize = 200;
 
 #[derive(Deserialize)]
 struct Details<'a> {
@@ -36,10 +40,17 @@ struct Details<'a> {
 
 /// Adds every symbol. Details come first, whatever the order of the answers. Answers to other questions are passed over.
 pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
-    let mut closed = HashSet::new();
+    let (mut closed, mut odd) = (HashSet::new(), None);
     for answer in answers.iter().filter(|answer| answer.url.contains(DETAILS)) {
-        let details: Details<'_> = serde_json::from_str(&answer.body)
-            .map_err(|error| CatalogueError(format!("details are not as documented: {error}")))?;
+        // They concern one symbol, and an odd one keeps no other out: it has the name of the list.
+        let details: Details<'_> = match serde_json::from_str(&answer.body) {
+            Ok(details) => details,
+            Err(error) => {
+                instruments.leave_out(&answer.body.chars().take(DETAILS_SHOWN_MAX).collect::<String>());
+                odd.get_or_insert(CatalogueError(format!("details are not as documented: {error}")));
+                continue;
+            }
+        };
         let native = details.symbol.to_ascii_uppercase();
         if details.status.as_deref() == Some("closed") {
             closed.insert(native);
@@ -52,8 +63,9 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
         }
     }
     for answer in answers.iter().filter(|answer| answer.url.ends_with(SYMBOLS)) {
-        let listed: Vec<Text<'_>> = serde_json::from_str(&answer.body)
+        let listed: Listed<'_> = serde_json::from_str(&answer.body)
             .map_err(|error| CatalogueError(format!("symbols are not as documented: {error}")))?;
+        let listed = sound::<Text<'_>>(&listed, instruments)?;
         for native in listed.iter().map(|native| native.to_ascii_uppercase()) {
             if !closed.contains(&native)
                 && let Ok(symbol) = Symbol::of_venue(instruments.venue(), &native)
@@ -62,7 +74,10 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
             }
         }
     }
-    Ok(())
+    match odd {
+        Some(why) if instruments.is_empty() => Err(why),
+        _ => Ok(()),
+    }
 }
 
 /// Natives, in lower case, that are listed and whose names a wish splits: their details tell whether it splits them right.

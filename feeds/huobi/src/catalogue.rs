@@ -3,6 +3,7 @@
 //! The native name (`btcusdt`) is never cut. A symbol that is `offline` is left out: its subscription would be refused.
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -18,7 +19,7 @@ struct Answer<'a> {
     #[serde(borrow, default)]
     err_msg: Option<Text<'a>>,
     #[serde(borrow, default)]
-    data: Vec<Entry<'a>>,
+    data: Listed<'a>,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +44,8 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
             let words = read.err_msg.as_deref().unwrap_or_default();
             return Err(CatalogueError(format!("symbols were refused: {words}")));
         }
-        for entry in read.data.iter().filter(|entry| entry.state.as_deref() != Some("offline")) {
+        let entries = sound::<Entry<'_>>(&read.data, instruments)?;
+        for entry in entries.iter().filter(|entry| entry.state.as_deref() != Some("offline")) {
             let name = format!("{}-{}", &*entry.base_currency, &*entry.quote_currency).to_ascii_uppercase();
             if let Ok(symbol) = Symbol::of_venue(instruments.venue(), &name) {
                 instruments.add(&entry.symbol, symbol);

@@ -13,6 +13,7 @@
 use std::collections::{HashMap, HashSet};
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -24,10 +25,10 @@ pub(crate) const PATH: &str = "/info";
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
     #[serde(borrow)]
-    universe: Vec<Entry<'a>>,
+    universe: Listed<'a>,
     /// Of `spotMeta` only.
     #[serde(borrow, default)]
-    tokens: Option<Vec<Token<'a>>>,
+    tokens: Option<Listed<'a>>,
     /// Of `meta` only.
     #[serde(default)]
     collateral_token: Option<u32>,
@@ -61,17 +62,19 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
     for answer in answers.iter().filter(is_ours) {
         let answer: Answer<'_> = serde_json::from_str(&answer.body)
             .map_err(|error| CatalogueError(format!("coins are not as documented: {error}")))?;
-        read.push(answer);
+        let tokens = sound::<Token<'_>>(answer.tokens.as_deref().unwrap_or_default(), instruments)?;
+        let entries = sound::<Entry<'_>>(&answer.universe, instruments)?;
+        read.push((answer.collateral_token, entries, tokens));
     }
     let tokens: HashMap<u32, &str> =
-        read.iter().flat_map(|answer| answer.tokens.iter().flatten()).map(|t| (t.index, &*t.name)).collect();
+        read.iter().flat_map(|(_, _, tokens)| tokens).map(|t| (t.index, &*t.name)).collect();
     let mut taken = HashSet::new();
-    for answer in &read {
-        let collateral = match answer.collateral_token {
+    for (collateral, entries, _) in &read {
+        let collateral = match collateral {
             None => Some("USDC"),
-            Some(index) => tokens.get(&index).copied(),
+            Some(index) => tokens.get(index).copied(),
         };
-        for entry in answer.universe.iter().filter(|entry| !entry.is_delisted) {
+        for entry in entries.iter().filter(|entry| !entry.is_delisted) {
             let name = match entry.tokens {
                 Some([base, quote]) => {
                     tokens.get(&base).zip(tokens.get(&quote)).map(|(base, quote)| format!("{base}-{quote}"))

@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::Version;
 
@@ -26,7 +28,7 @@ struct Answer<'a> {
     error: Vec<Text<'a>>,
     // Sorted by REST name, so that the same answer always gives the same ids.
     #[serde(borrow, default)]
-    result: BTreeMap<String, Pair<'a>>,
+    result: BTreeMap<String, &'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +51,8 @@ pub(crate) fn read(
         if let Some(error) = read.error.first() {
             return Err(CatalogueError(format!("AssetPairs was refused: {}", &**error)));
         }
-        for pair in read.result.values() {
+        let pairs: Listed<'_> = read.result.into_values().collect();
+        for pair in sound::<Pair<'_>>(&pairs, instruments)? {
             let Some((base, quote)) = pair.wsname.as_deref().and_then(|name| name.split_once('/')) else {
                 continue;
             };

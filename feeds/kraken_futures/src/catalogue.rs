@@ -10,6 +10,7 @@
 //! `XBT` is BTC and `XDG` is DOGE. The native name is never cut. Indices, which nobody trades, are left out.
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::{Micros, Symbol};
 use serde::Deserialize;
@@ -24,7 +25,7 @@ struct Answer<'a> {
     #[serde(borrow, default)]
     error: Option<Text<'a>>,
     #[serde(borrow, default)]
-    instruments: Vec<Entry<'a>>,
+    instruments: Listed<'a>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +84,8 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
             let words = read.error.as_deref().unwrap_or_default();
             return Err(CatalogueError(format!("instruments were refused: {words}")));
         }
-        let traded = || read.instruments.iter().filter(|entry| entry.tradeable);
+        let entries = sound::<Entry<'_>>(&read.instruments, instruments)?;
+        let traded = || entries.iter().filter(|entry| entry.tradeable);
         let named: std::collections::HashSet<String> =
             traded().filter(|entry| !entry.is_inverse()).filter_map(Entry::name).collect();
         for entry in traded() {

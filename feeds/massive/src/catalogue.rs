@@ -1,6 +1,7 @@
 //! `reference/tickers`: the stocks that Massive knows. The canonical name is the ticker: `MASSIVE:AAPL`, `MASSIVE:BRK.B`.
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -31,7 +32,7 @@ struct Answer<'a> {
     #[serde(borrow, default)]
     next_url: Option<Text<'a>>,
     #[serde(borrow, default)]
-    results: Vec<Entry<'a>>,
+    results: Listed<'a>,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +54,7 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
         if read.next_url.is_some() {
             return Err(CatalogueError("an answer with tickers is full, so some are missing".to_owned()));
         }
-        for entry in &read.results {
+        for entry in sound::<Entry<'_>>(&read.results, instruments)? {
             if let Ok(symbol) = Symbol::of_venue(instruments.venue(), &entry.ticker) {
                 instruments.add(&entry.ticker, symbol);
             }

@@ -4,6 +4,7 @@
 //! divided there; a name of another form stays as it is.
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -14,7 +15,7 @@ pub(crate) const PATH: &str = "/instruments";
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow)]
-    instruments: Vec<Entry<'a>>,
+    instruments: Listed<'a>,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +41,7 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
     for answer in answers.iter().filter(ours) {
         let read: Answer<'_> = serde_json::from_str(&answer.body)
             .map_err(|error| CatalogueError(format!("instruments are not as documented: {error}")))?;
-        for entry in &read.instruments {
+        for entry in sound::<Entry<'_>>(&read.instruments, instruments)? {
             if let Some(symbol) = symbol(instruments.venue(), &entry.name) {
                 instruments.add(&entry.name, symbol);
             }

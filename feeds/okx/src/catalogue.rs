@@ -11,6 +11,7 @@
 //! venue speaks of it.
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::{Micros, Symbol};
 use serde::Deserialize;
@@ -25,7 +26,7 @@ struct Answer<'a> {
     #[serde(borrow, default)]
     msg: Option<Text<'a>>,
     #[serde(borrow, default)]
-    data: Vec<Entry<'a>>,
+    data: Listed<'a>,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +86,7 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
             let msg = read.msg.as_deref().unwrap_or_default();
             return Err(CatalogueError(format!("instruments were refused: {} {msg}", &*read.code)));
         }
-        for entry in &read.data {
+        for entry in sound::<Entry<'_>>(&read.data, instruments)? {
             if let Some(Ok(symbol)) = entry.name().map(|name| Symbol::of_venue(instruments.venue(), &name)) {
                 instruments.add(&entry.inst_id, symbol);
             }

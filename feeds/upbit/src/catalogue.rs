@@ -4,6 +4,7 @@
 //! form is documented: quote currency, one hyphen, base currency. A name of any other form stays whole.
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -26,8 +27,9 @@ pub(crate) fn name(market: &str) -> Option<String> {
 /// Adds every market of every answer. Answers to other questions are passed over.
 pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Result<(), CatalogueError> {
     for answer in answers.iter().filter(|answer| answer.url.contains(PATH)) {
-        let entries: Vec<Entry<'_>> = serde_json::from_str(&answer.body)
+        let entries: Listed<'_> = serde_json::from_str(&answer.body)
             .map_err(|error| CatalogueError(format!("markets are not as documented: {error}")))?;
+        let entries = sound::<Entry<'_>>(&entries, instruments)?;
         for entry in &entries {
             if let Some(Ok(symbol)) =
                 name(&entry.market).map(|name| Symbol::of_venue(instruments.venue(), &name))

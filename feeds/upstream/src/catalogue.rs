@@ -1,6 +1,7 @@
 //! `/v1/symbols`: the names that the upstream serves, which are canonical already.
 
 use feed::json::Text;
+use feed::listing::{Listed, sound};
 use feed::{CatalogueError, Instruments, RestAnswer};
 use market::Symbol;
 use serde::Deserialize;
@@ -11,7 +12,7 @@ pub(crate) const PATH: &str = "/v1/symbols";
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow)]
-    symbols: Vec<Entry<'a>>,
+    symbols: Listed<'a>,
 }
 
 #[derive(Deserialize)]
@@ -30,7 +31,8 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
     for answer in answers.iter().filter(|answer| answer.url.contains(PATH)) {
         let read: Answer<'_> = serde_json::from_str(&answer.body)
             .map_err(|error| CatalogueError(format!("symbols are not as documented: {error}")))?;
-        for symbol in read.symbols.iter().filter_map(|entry| symbol(&entry.symbol)) {
+        let entries = sound::<Entry<'_>>(&read.symbols, instruments)?;
+        for symbol in entries.iter().filter_map(|entry| symbol(&entry.symbol)) {
             instruments.add(symbol.as_str(), symbol.clone());
         }
     }

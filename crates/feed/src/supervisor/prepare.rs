@@ -88,7 +88,12 @@ async fn catalogue(feed: &Feed) -> Result<Instruments, End> {
                 // Adapter code on text from outside: a panic of it is no more than an unreadable catalogue.
                 let read =
                     catch_unwind(AssertUnwindSafe(|| feed.session.catalogue(&answers, &mut instruments)));
+                let session = &feed.session;
+                // Where a wish can be named without being listed an empty list is no fault.
+                let listed = !instruments.is_empty() || answers.is_empty();
+                let useful = listed || feed.settings.symbols.iter().any(|wish| session.named(wish).is_some());
                 match read {
+                    Ok(Ok(())) if !useful => "nothing in it is of use".to_owned(),
                     Ok(Ok(())) => {
                         let (entries, first) = instruments.left_out();
                         feed.metrics.set_left_out(entries);
