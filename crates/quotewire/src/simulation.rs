@@ -17,11 +17,17 @@
 //! | 14 | every end of a stream has a word, or a fault to blame (`client`, `gateway`) |
 //! | 15 | the books of every life of the gateway (`gateway`) |
 //!
+//! One pair is traded at both venues, and clients follow its composite: with every step it is what follows from its members
+//! (`composite`). Between the venues and the table the screen is at work, and bad ticks are thrown in that it has to refuse or hold
+//! back (`bad_ticks`): no number of them is ever seen, and each is counted.
+//!
 //! It lives in the binary's unit tests because only the binary knows both feeds and edge, and `sink`, where they meet, is
 //! its own. `QUOTEWIRE_SEED=17` runs one seed, `QUOTEWIRE_SEEDS=5000` runs more of them.
 
+mod bad_ticks;
 mod chaos;
 mod client;
+mod composite;
 mod gateway;
 mod http;
 mod watch;
@@ -63,7 +69,7 @@ struct Venue {
 
 const VENUES: [(&str, &str, &[&str]); 2] = [
     ("KRAKEN", "127.0.0.1", &["AAA/USD", "BBB/USD", "CCC/USD"]),
-    ("OTHER", "127.0.0.2", &["DDD/USD", "EEE/USD"]),
+    ("OTHER", "127.0.0.2", &["DDD/USD", "EEE/USD", "AAA/USD"]),
 ];
 
 /// What all parts of a world share.
@@ -76,6 +82,8 @@ struct World {
     venues: Vec<Venue>,
     /// By symbol its venue and what that calls it.
     symbols: BTreeMap<Symbol, (usize, &'static str)>,
+    /// By composite the symbols that it is made of.
+    composites: BTreeMap<Symbol, Vec<Symbol>>,
     /// The running gateway, if one runs, and how many have run.
     gateway: Mutex<(Option<Life>, u64)>,
     crashes: AtomicU64,
@@ -113,7 +121,11 @@ impl World {
             }
             venues.push(Venue { name, host, kraken: Kraken::new(host, pairs, &wires, clock) });
         }
-        let clients = characters(&dice, &symbols).into_iter().map(Client::new).collect();
+        let composites = composite::all(symbols.keys());
+        let of_several = composites.iter().filter(|(_, members)| members.len() > 1);
+        let names: Vec<Symbol> =
+            symbols.keys().chain(of_several.map(|(composite, _)| composite)).cloned().collect();
+        let clients = characters(&dice, &names).into_iter().map(Client::new).collect();
         World {
             seed,
             dice,
@@ -121,6 +133,7 @@ impl World {
             wires,
             venues,
             symbols,
+            composites,
             gateway: Mutex::new((None, 0)),
             crashes: AtomicU64::new(0),
             clients,
@@ -184,9 +197,8 @@ impl World {
 }
 
 /// Eight clients: some keep up, some are slow, some are on bad lines.
-fn characters(dice: &Dice, symbols: &BTreeMap<Symbol, (usize, &'static str)>) -> Vec<Character> {
+fn characters(dice: &Dice, all: &[Symbol]) -> Vec<Character> {
     use market::Field::{Ask, Bid, BidSize, High24h, Last, LastSide, LastSize, Mid, Open24h, TsPub};
-    let all: Vec<Symbol> = symbols.keys().cloned().collect();
     let tastes: [FieldSet; 4] = [
         FieldSet::DEFAULT,
         FieldSet::ALL,
@@ -197,7 +209,7 @@ fn characters(dice: &Dice, symbols: &BTreeMap<Symbol, (usize, &'static str)>) ->
         .map(|number| {
             let mut dice = dice.of("character", number);
             let steady = number < 3;
-            let mut symbols = all.clone();
+            let mut symbols = all.to_vec();
             if number > 0 {
                 symbols.retain(|_| dice.once_in(2));
             }

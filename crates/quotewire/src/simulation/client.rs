@@ -16,6 +16,7 @@ use wire::event::{Event, QuoteEvent, StatusNow, Subject};
 use wire::view::View;
 
 use super::World;
+use super::composite;
 use super::gateway::{HEARTBEAT, PLACE, lock};
 use super::http::Answer;
 
@@ -264,7 +265,7 @@ impl Client {
             let seen = lock(&self.seen);
             seen.view.get(symbol).is_none() && !seen.accepted.contains(symbol) && !seen.added.contains(symbol)
         };
-        let new = world.symbols.keys().find(unheard).cloned();
+        let new = world.symbols.keys().chain(world.composites.keys()).find(unheard).cloned();
         let add = new.as_ref().map_or_else(String::new, |new| format!("\"{new}\""));
         let body = format!(r#"{{"add":[{add}],"remove":["{gone}"]}}"#);
         let request = format!(
@@ -501,6 +502,10 @@ impl Seen {
     fn check_quote(&self, quote: &QuoteEvent, fields: FieldSet, world: &World) -> Result<(), String> {
         let Some(belief) = self.view.get(&quote.symbol) else { return Ok(()) };
         let chosen = |field| fields.contains(field);
+        if world.composites.contains_key(&quote.symbol) {
+            return composite::whole(|field| belief.figures.get(field), chosen)
+                .map_err(|torn| format!("promise 3: {}: {torn}", quote.symbol));
+        }
         let steps = journal::steps(|field| belief.figures.get(field), belief.side, chosen)
             .map_err(|torn| format!("promise 3: {}: {torn}", quote.symbol))?;
         match (belief.status.status, quote.ts_pub) {

@@ -13,7 +13,7 @@ use feed::{
     RestAnswer, Session, Sink, SymbolRef,
 };
 use feed_kraken::{Kraken, Settings};
-use market::{Clock, Micros, Reason, Status, Symbol, Update};
+use market::{Clock, Micros, Quote, Reason, Status, Symbol, Update};
 use prometheus::Registry;
 use table::{FeedInfo, FeedMode, SymbolId, Table};
 use testkit::simulation::journal::steps_of;
@@ -24,7 +24,10 @@ use tokio_util::sync::CancellationToken;
 use wire::event::StatusNow;
 
 use super::World;
+use super::bad_ticks::BadTicks;
+use super::composite::{composite_of, follows_from};
 use crate::composite::{Composing, CompositeConfig};
+use crate::sink::rejects::RejectMetrics;
 use crate::sink::{PublishTime, TableSink};
 
 /// Where clients dial.
@@ -57,6 +60,8 @@ pub(super) struct Truth {
     pub(super) states: BTreeMap<Symbol, Vec<(Micros, StatusNow)>>,
     /// Updates of venues by what became of them.
     updates: BTreeMap<&'static str, u64>,
+    /// Bad ticks that were thrown in.
+    bad_ticks: u64,
 }
 
 pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -91,6 +96,7 @@ impl Life {
         let truth = Arc::new(Mutex::new(Truth::default()));
         let network: Arc<dyn Network> = Arc::new(world.wires.clone());
         let composing = Composing::new(&table, CompositeConfig::default());
+        let rejects = RejectMetrics::register(&registry).unwrap();
         let feeds = world.venues.iter().enumerate().map(|(place, venue)| {
             let session = Kraken::new(Settings {
                 venue: venue.name.to_owned(),
@@ -107,9 +113,11 @@ impl Life {
             let feed = table.add_feed(info).unwrap();
             let time = PublishTime::Clock(Arc::clone(&clock));
             let sink = TableSink::new(&table, feed, time, Some(edge.notifier()), None).unwrap();
+            let name = venue.name.to_lowercase();
             let sink = sink.composing(Some(&composing));
             let watched = Watched {
-                inner: sink,
+                inner: sink.screened(BadTicks::moves(), rejects.of_feed(&name), &clock),
+                bad_ticks: BadTicks::new(world, number << 8 | place as u64),
                 symbols: BTreeMap::new(),
                 world: Arc::clone(world),
                 table: Arc::clone(&table),
@@ -176,14 +184,14 @@ impl Life {
                 }
             }
         }
-        for wrong in books(&self.registry, &lock(&self.truth).updates) {
+        for wrong in books(&self.registry, &lock(&self.truth)) {
             world.complain(wrong);
         }
     }
 }
 
 /// Promises 14 and 15 at the end of a life: what was opened has ended for a reason, what came in was applied or dropped.
-fn books(registry: &Registry, updates: &BTreeMap<&'static str, u64>) -> Vec<String> {
+fn books(registry: &Registry, truth: &Truth) -> Vec<String> {
     let families = registry.gather();
     let sum = |name: &str, label: Option<&str>| -> f64 {
         let metrics = families.iter().filter(|family| family.name() == name).flat_map(|f| f.get_metric());
@@ -204,7 +212,11 @@ fn books(registry: &Registry, updates: &BTreeMap<&'static str, u64>) -> Vec<Stri
     if sum("quotewire_edge_streams_ended_total", Some("fault")) > 0.0 {
         wrong.push("promise 14: a stream ended by a fault of our own".to_owned());
     }
-    for (outcome, taken) in updates {
+    let refused = sum("quotewire_ingest_rejected_total", None);
+    if refused != truth.bad_ticks as f64 {
+        wrong.push(format!("promise 15: of {} bad ticks {refused} were counted", truth.bad_ticks));
+    }
+    for (outcome, taken) in &truth.updates {
         let counted = sum("quotewire_feed_updates_total", Some(outcome));
         if counted != *taken as f64 {
             wrong.push(format!("promise 15: {taken} updates were {outcome}, {counted} were counted"));
@@ -266,6 +278,7 @@ impl Session for Narrow {
 #[derive(Debug)]
 struct Watched {
     inner: TableSink,
+    bad_ticks: BadTicks,
     symbols: BTreeMap<u32, (SymbolId, Symbol)>,
     world: Arc<World>,
     table: Arc<Table>,
@@ -275,15 +288,17 @@ struct Watched {
 impl Watched {
     fn look(&self, symbol: SymbolRef) {
         let Some((id, symbol)) = self.symbols.get(&symbol.0) else { return };
-        let (quote, now) = (self.table.read(*id), self.world.clock.now());
-        let state = StatusNow { status: quote.status, since: quote.status_since, reason: quote.reason };
-        let mut truth = lock(&self.truth);
-        truth.changed.insert(symbol.clone(), now);
-        let states = truth.states.entry(symbol.clone()).or_default();
-        if states.last().map(|(_, state)| state) != Some(&state) {
-            states.push((now, state));
+        let quote = self.table.read(*id);
+        self.note(symbol, &quote);
+        let composite = composite_of(symbol);
+        if let Some(members) = self.world.composites.get(&composite) {
+            if let Some(id) = self.table.find(composite.as_str()) {
+                self.note(&composite, &self.table.read(id));
+            }
+            if let Err(why) = follows_from(&self.table, &composite, members.iter()) {
+                self.world.complain(format!("promise 2: the composite {composite} {why}"));
+            }
         }
-        drop(truth);
         match steps_of(&quote.values) {
             Err(torn) => self.world.complain(format!("promise 3: {symbol} in the table: {torn}")),
             Ok(steps) if quote.status == Status::Live => {
@@ -293,6 +308,33 @@ impl Watched {
                 }
             }
             Ok(_) => {}
+        }
+    }
+}
+
+impl Watched {
+    /// Notes when a symbol changed, and its state.
+    fn note(&self, symbol: &Symbol, quote: &Quote) {
+        let state = StatusNow { status: quote.status, since: quote.status_since, reason: quote.reason };
+        let mut truth = lock(&self.truth);
+        // Nothing else publishes, so what was published now has changed now.
+        let at = truth.changed.entry(symbol.clone()).or_default();
+        *at = (*at).max(quote.ts_pub);
+        let states = truth.states.entry(symbol.clone()).or_default();
+        if states.last().map(|(_, state)| state) != Some(&state) {
+            states.push((quote.ts_pub, state));
+        }
+    }
+
+    /// Throws in a bad tick now and then, of what the venue has just told. None of them may be taken.
+    fn throw(&mut self, symbol: SymbolRef, update: &Update) {
+        if let Some(bad) = self.bad_ticks.after(&self.world, update) {
+            let outcome = self.inner.update(symbol, &bad);
+            if outcome != Outcome::Rejected {
+                self.world.complain(format!("a bad tick was {outcome:?}: {bad:?}"));
+            }
+            lock(&self.truth).bad_ticks += 1;
+            self.look(symbol);
         }
     }
 }
@@ -318,9 +360,9 @@ impl Sink for Watched {
             };
             *lock(&self.truth).updates.entry(name).or_default() += 1;
         }
-        if outcome == Outcome::Changed {
-            self.look(symbol);
-        }
+        // A doubt may have ended by an update that changed nothing else.
+        self.look(symbol);
+        self.throw(symbol, update);
         outcome
     }
 

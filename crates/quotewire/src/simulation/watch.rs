@@ -158,6 +158,14 @@ pub(super) async fn at_rest(world: &Arc<World>, patience: Duration) {
             ));
         }
     }
+    for composite in world.composites.keys() {
+        let gateway = lock(&world.gateway);
+        let Some(life) = &gateway.0 else { return };
+        let status = life.table.find(composite.as_str()).map(|id| life.table.read(id).status);
+        if status != Some(Status::Live) {
+            world.complain(format!("promise 2: at rest the composite {composite} is {status:?}"));
+        }
+    }
     // Whoever keeps up agrees by now; the slow ones have to read what stands in their buffers.
     let start = Instant::now();
     loop {
