@@ -11,6 +11,7 @@
 //! | [`contract`] | [`contract::check_decoder`]: what every decoder promises, checked over recorded frames |
 //! | [`loss`] | [`loss::check_every_loss`]: what every decoder promises when a message is lost |
 //! | [`proof`] | what the proofs of every adapter share: fixtures, a played recording, a session at work |
+//! | [`kept`] | a decoder that can still be asked what it counted while it is played |
 //! | [`naive`] | the simplest sink, and a played recording compared with what an independent reader made of it |
 //! | [`simulation`] | a world in memory and in virtual time, all of which follows from a seed |
 //! | [`slow`] | a raw HTTP client that reads as much as it is told and then stops |
@@ -31,6 +32,7 @@ use tokio::sync::watch;
 
 pub mod contract;
 pub mod datagrams;
+pub mod kept;
 pub mod loss;
 pub mod naive;
 pub mod proof;

@@ -23,8 +23,8 @@ use feed::backoff::Policy;
 use feed::capture::{CaptureReader, Payload, read_rest};
 use feed::metrics::FeedMetrics;
 use feed::{
-    Batch, FeedEnd, FeedHandle, FeedSettings, FrameTap, Ignored, Instruments, Overrides, RestAnswer, Session,
-    Timing,
+    Batch, Decoder, FeedEnd, FeedHandle, FeedSettings, FrameTap, Ignored, Instruments, Overrides, RestAnswer,
+    Session, Timing,
 };
 use market::{Decimal, Field, Micros, RealClock, Reason, Status, Update};
 use serde_json::Value;
@@ -192,17 +192,31 @@ pub fn play(
     session: &dyn Session,
     fixtures: &Fixtures,
     name: &str,
+    at: impl FnMut(u64, &Played),
+) -> (Played, Value) {
+    let mut catalogue = fixtures.recording(name).rest;
+    if let Some(path) = rest_beside(&fixtures.path(&format!("{name}.cap.gz"))) {
+        catalogue.extend(read_rest(&path).unwrap_or_else(|error| panic!("{error}")));
+    }
+    play_with(session.decoder(), instruments(session, &catalogue), fixtures, name, at)
+}
+
+/// As [`play`], through this decoder and with these instruments.
+///
+/// # Panics
+/// When a file is missing or a frame is not readable; the message names its line.
+pub fn play_with(
+    decoder: Box<dyn Decoder>,
+    known: Instruments,
+    fixtures: &Fixtures,
+    name: &str,
     mut at: impl FnMut(u64, &Played),
 ) -> (Played, Value) {
     let want = fixtures.expected(name);
     let capture = fixtures.path(&format!("{name}.cap.gz"));
     let beside = rest_beside(&capture);
     let mut answers = beside.as_deref().map(lines).unwrap_or_default().into_iter().peekable();
-    let mut catalogue = fixtures.recording(name).rest;
-    if let Some(path) = &beside {
-        catalogue.extend(read_rest(path).unwrap_or_else(|error| panic!("{error}")));
-    }
-    let tap = FrameTap::new(session.decoder(), instruments(session, &catalogue));
+    let tap = FrameTap::new(decoder, known);
     let mut played = Played { tap, sink: NaiveSink::default() };
     for (number, (ts_recv, line)) in lines(&capture).into_iter().enumerate() {
         let number = number as u64 + 1;
@@ -256,6 +270,23 @@ impl Played {
             .collect();
         let kinds: BTreeMap<&str, u64> = self.tap.stats().by_kind().into_iter().collect();
         assert_eq!(kinds, by_type);
+    }
+
+    /// The canonical name of a native one.
+    ///
+    /// # Panics
+    /// When it never came.
+    pub fn name(&self, native: &str) -> &str {
+        let instrument = self.tap.instruments().get(self.id(native));
+        instrument.unwrap_or_else(|| panic!("{native} never came")).symbol.as_str()
+    }
+
+    /// A number, digit for digit; empty when it is absent.
+    ///
+    /// # Panics
+    /// When nothing was told of the symbol.
+    pub fn text(&self, native: &str, field: Field) -> String {
+        self.values(native).number(field).map(|number| number.to_string()).unwrap_or_default()
     }
 
     /// Compares what led to no update with these counts; reasons that are not named must not have occurred.
