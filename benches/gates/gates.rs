@@ -21,7 +21,7 @@ use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
 use market::{Decimal, Field, FieldSet, Micros, Quote, Source, Symbol, Update};
-use table::{Applied, Composites, Config, Member, SymbolId, Table, Watcher, Writer};
+use table::{Applied, Composites, Config, Member, SymbolId, Table, Traded, Watcher, Writer};
 use wire::{EventId, Format, Numbers, Style, Times, encode};
 
 /// How often each does its work, so that what surrounds it does not count.
@@ -132,7 +132,7 @@ fn joined() -> (Stage, Member) {
     let name = Symbol::parse("BTC-USDT").expect("a symbol");
     let mut join = |id| {
         let member = composites.join(id, &name).expect("room");
-        member.follow(&mut stage.writer, FieldSet::STORED, Micros(1), |_, _| {});
+        member.follow(&mut stage.writer, (FieldSet::STORED, None), Micros(1), |_, _| {});
         member
     };
     let first = join(stage.id);
@@ -153,8 +153,9 @@ impl Stage {
             let update = &mut self.updates[n % 2];
             update.venue_seq = Some(n as u64);
             let now = Micros(n as i64);
-            if let Applied::Changed { fields, .. } = self.writer.apply(self.id, black_box(update), now) {
-                member.follow(&mut self.writer, fields, now, |_, _| changed += 1);
+            if let Applied::Changed { fields, .. } = self.writer.apply(self.id, black_box(&*update), now) {
+                let what = (fields, Traded::by(update, fields));
+                member.follow(&mut self.writer, what, now, |_, _| changed += 1);
             }
         }
         changed
