@@ -63,9 +63,22 @@ impl Halts {
         for at in 0..batch.updates.len() {
             let (id, update) = &batch.updates[at];
             let traded = update.source == Source::Direct && update.values().number(Field::Last).is_some();
+            if let Some((status, _)) = update.status {
+                if status != Status::Halted {
+                    self.untold(*id, batch);
+                }
+                continue;
+            }
             let status = self.status(*id, traded, batch);
-            let update = &mut batch.updates[at].1;
-            update.status = update.status.or(status);
+            batch.updates[at].1.status = status;
+        }
+    }
+
+    /// Another state was told of it, such as doubt: what ends that must not make it live.
+    fn untold(&mut self, id: InstrumentId, batch: &Batch) {
+        let told = batch.instruments.get(id).and_then(|listed| self.left.get_mut(&listed.native));
+        if let Some(told) = told {
+            *told = false;
         }
     }
 
@@ -125,6 +138,18 @@ mod tests {
     }
 
     #[test]
+    fn after_a_doubt_it_is_halted_again() {
+        let suspended = Arc::new(Suspended::default());
+        suspended.replace(HashSet::from(["a".into()]));
+        let mut halts = suspended.watch();
+        let bid = || (A, of(Source::Book, Field::Bid));
+        let doubt = (A, Update::of_status(Status::Suspect, Reason::Gap, Micros(1)));
+        let (halted, suspect) = (Some(Status::Halted), Some(Status::Suspect));
+        let told = marked(&mut halts, vec![bid(), doubt, bid(), bid()]);
+        assert_eq!(told, [halted, suspect, halted, None]);
+    }
+
+    #[test]
     fn a_trade_ends_a_halt_for_good_and_an_old_one_does_not() {
         let suspended = Arc::new(Suspended::default());
         suspended.replace(HashSet::from(["a".into()]));
@@ -147,6 +172,7 @@ mod tests {
         instruments.add("a", Symbol::of_venue("X", "a").unwrap());
         let (mut halts, mut batch) = (suspended.watch(), Batch::new(instruments));
         halts.acknowledged(A, Micros(7), &mut batch);
+        halts.mark(&mut batch);
         halts.acknowledged(A, Micros(8), &mut batch);
         let [(_, update)] = &batch.updates[..] else { panic!("{:?}", batch.updates) };
         assert_eq!((update.status, update.ts_recv), (Some((Status::Halted, Reason::Venue)), Micros(7)));
