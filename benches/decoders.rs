@@ -5,7 +5,8 @@
 //!
 //! Each message is timed alone, in the order of its session, with a fresh decoder for each of some passes; the least time of
 //! all passes stands for it, because whatever else runs on the machine only adds. The clock's own 20 ns are taken away.
-//! The table has the median over all messages of a recording, the mean, and the slowest of a hundred.
+//! The table has the median over all messages of a recording, the mean, and the slowest of a hundred; and beside them what the
+//! recording proves: counts, and its final quotes against those of an independent reader (`fixtures/expected`).
 
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
@@ -15,7 +16,9 @@ use std::time::Instant;
 use feed::capture::{CaptureReader, Payload, read_rest};
 use feed::{Batch, Frame, Instruments, Overrides, Session};
 use feed_binance::Market;
-use market::Micros;
+use market::{Field, Micros};
+use serde_json::Value;
+use testkit::proof::{self, Fixtures};
 
 const PASSES: usize = 7;
 
@@ -134,16 +137,70 @@ fn clock() -> u64 {
     spans[spans.len() / 2]
 }
 
+/// What a recording proves, beside its times: counts, and how its end compares with an independent reader's.
+struct Proof {
+    messages: u64,
+    applied: u64,
+    /// Why messages led to nothing, and how often.
+    dropped: String,
+    /// Symbols whose last trade and top of book are as expected, and all that have a quote.
+    quotes: (usize, usize),
+    /// Book checksums in the recording that are right by the independent reader, and those that are wrong.
+    checksums: (u64, u64),
+    /// Messages after which a symbol's book was in doubt: a wrong checksum or a missing number shows here.
+    doubted: u64,
+}
+
+fn prove(session: &dyn Session, folder: &str, name: &str) -> Proof {
+    let (adapter, inside) = folder.split_once("/fixtures").expect("a folder of fixtures");
+    let fixtures = Fixtures::of(&format!("{}/../feeds/{adapter}", env!("CARGO_MANIFEST_DIR")));
+    let name = format!("{}/{name}", inside.trim_start_matches('/'));
+    let mut doubted = 0;
+    let (played, want) = proof::play(session, &fixtures, name.trim_start_matches('/'), |_, played| {
+        doubted += u64::from(played.tap.doubted() > 0);
+    });
+    let stats = played.tap.stats();
+    let mut dropped: Vec<String> =
+        stats.ignored().into_iter().map(|(why, count)| format!("{why} {count}")).collect();
+    if stats.older > 0 {
+        dropped.push(format!("older {}", stats.older));
+    }
+    let (mut equal, mut all, mut checksums) = (0, 0, (0, 0));
+    for (native, symbol) in proof::symbols(&want) {
+        let count = |name: &str| symbol["book"][name].as_u64().unwrap_or_default();
+        checksums = (checksums.0 + count("checksum_ok"), checksums.1 + count("checksum_bad"));
+        if played.tap.instruments().find(native).is_none() {
+            continue;
+        }
+        all += 1;
+        let values = played.values(native);
+        let is_equal = |want: &Value, fields: &[Field]| {
+            fields.iter().all(|field| values.number(*field) == proof::decimal(&want[field.name()]))
+        };
+        let top = |want: &Value| is_equal(want, &[Field::Bid, Field::BidSize, Field::Ask, Field::AskSize]);
+        // The best prices come from tickers at one venue, from books at another: the reader keeps both.
+        let has_top = top(&symbol["merged"]) || (symbol["book"].is_object() && top(&symbol["book"]));
+        let merged = &symbol["merged"];
+        equal += usize::from(has_top && (merged["last"].is_null() || is_equal(merged, &[Field::Last])));
+    }
+    let dropped = if dropped.is_empty() { "-".to_owned() } else { dropped.join(", ") };
+    let (messages, applied) = (stats.messages, stats.applied());
+    Proof { messages, applied, dropped, quotes: (equal, all), checksums, doubted }
+}
+
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let clock = clock();
-    println!("| preset | recording | messages | median ns | mean ns | 99 of 100 below ns |");
-    println!("|---|---|---:|---:|---:|---:|");
-    for (preset, folder, make) in ROWS {
+    println!(
+        "| preset | recording | messages | applied | led to nothing | final quotes as expected | checksums right, wrong | \
+         in doubt after | median ns | mean ns | 99 of 100 below ns |"
+    );
+    println!("|---|---|---:|---:|---|---:|---:|---:|---:|---:|---:|");
+    for (preset, within, make) in ROWS {
         if !wanted.is_empty() && !wanted.iter().any(|name| name == preset) {
             continue;
         }
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../feeds").join(folder);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../feeds").join(within);
         let files = std::fs::read_dir(&folder).expect("the folder of fixtures");
         let mut captures: Vec<PathBuf> = files
             .filter_map(|entry| Some(entry.ok()?.path()))
@@ -156,9 +213,17 @@ fn main() {
             times.sort_unstable();
             let name = capture.file_name().unwrap_or_default().to_string_lossy().replace(".cap.gz", "");
             let mean = times.iter().sum::<u64>() / (times.len() as u64).max(1);
+            let proof = prove(&*make(&Overrides::default()), within, &name);
             println!(
-                "| {preset} | {name} | {} | {} | {mean} | {} |",
-                times.len(),
+                "| {preset} | {name} | {} | {} | {} | {} of {} | {}, {} | {} | {} | {mean} | {} |",
+                proof.messages,
+                proof.applied,
+                proof.dropped,
+                proof.quotes.0,
+                proof.quotes.1,
+                proof.checksums.0,
+                proof.checksums.1,
+                proof.doubted,
                 times[times.len() / 2],
                 times[times.len() * 99 / 100]
             );
