@@ -65,6 +65,13 @@ struct FeedLine {
     reason: &'static str,
     since: i64,
     symbols: usize,
+    refused: Vec<RefusedLine>,
+}
+
+#[derive(Serialize)]
+struct RefusedLine {
+    symbol: String,
+    words: String,
 }
 
 /// `GET /v1/feeds`: every feed and its state.
@@ -77,8 +84,16 @@ pub(crate) fn feeds(core: &Arc<Core>, asked: &Asked) -> Response {
     let feeds = table
         .feeds()
         .into_iter()
-        .map(|(_, state)| FeedLine {
+        .map(|(id, state)| FeedLine {
             symbols: count(&state.info.venue),
+            refused: table
+                .refusals(id)
+                .into_iter()
+                .map(|(symbol, words)| RefusedLine {
+                    symbol: table.symbol(symbol).to_string(),
+                    words: words.to_string(),
+                })
+                .collect(),
             feed: state.info.name.clone(),
             venue: state.info.venue.clone(),
             kind: state.info.kind.clone(),

@@ -31,4 +31,7 @@ pub trait Sink: Send {
     /// Tells the state of the feed itself. `Stale`, `Suspect` and `Connecting` are carried over to those of the given
     /// symbols that are live, before any later update is published.
     fn feed_status(&mut self, status: Status, reason: Reason, symbols: &[SymbolRef]);
+
+    /// Takes the venue's words about a symbol that it refused; the symbol's status is an update of its own.
+    fn refused(&mut self, _symbol: SymbolRef, _words: &str) {}
 }

@@ -272,6 +272,8 @@ async fn a_refused_subscription_is_told_of_its_symbol() {
     let venue = Venue::start(script(frames)).await;
     let running = Running::start(Toy::at(&venue), settings());
     running.sink.wait_status("TOY:ETH-USD", Status::Unknown, Reason::Refused).await;
+    let words = running.sink.look(|seen| seen.refused.clone());
+    assert_eq!(words, [("TOY:ETH-USD".to_owned(), "no such thing".to_owned())]);
     assert_eq!(running.sink.look(|seen| seen.status(BTC)), LIVE);
     assert_eq!(running.metric(r#"refused_subscriptions_total{feed="toy"}"#), 1.0);
 }

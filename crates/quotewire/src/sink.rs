@@ -365,6 +365,13 @@ impl Sink for TableSink {
             notifier.feed_changed();
         }
     }
+
+    fn refused(&mut self, symbol: SymbolRef, words: &str) {
+        let inner = self.lock();
+        if let Some(known) = inner.symbols.get(symbol.0 as usize) {
+            inner.table.refuse(inner.feed, known.id, words);
+        }
+    }
 }
 
 #[cfg(test)]

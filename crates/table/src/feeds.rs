@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use market::{Micros, Reason, Status};
 
-use crate::Full;
 use crate::layout::{micros, of_micros};
 use crate::sequence::{Place, Sequencer};
 use crate::slot::{Slot, View};
 use crate::sync::{AtomicU64, Ordering};
+use crate::{Full, SymbolId};
 
 /// The dense id of a feed in its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +81,9 @@ pub struct FeedState {
     pub seq: u64,
 }
 
+/// Most symbols of a feed whose refusal is remembered in the venue's words.
+const REFUSALS_MAX: usize = 100;
+
 /// Status and reason, since when, sequence.
 const WORDS: usize = 3;
 const STATE: usize = 0;
@@ -92,6 +95,8 @@ struct Entry {
     info: OnceLock<Arc<FeedInfo>>,
     /// By writer what it said last. Writers only; locked around the slot, so that the worst is always that of all.
     parts: Mutex<Vec<(u64, (Status, Reason))>>,
+    /// What the venue said of symbols that it refused.
+    refusals: Mutex<Vec<(SymbolId, Arc<str>)>>,
     /// Never ahead of the slot.
     changed_seq: AtomicU64,
     slot: Slot<WORDS>,
@@ -115,6 +120,7 @@ impl Feeds {
         let entry = || Entry {
             info: OnceLock::new(),
             parts: Mutex::default(),
+            refusals: Mutex::default(),
             changed_seq: AtomicU64::new(0),
             slot: Slot::new(),
         };
@@ -152,6 +158,21 @@ impl Feeds {
             let since = micros(view.get(SINCE));
             FeedState { info: Arc::clone(info), status, reason, since, seq: view.get(SEQ) }
         })
+    }
+
+    /// Keeps what was said last of a symbol, for so many symbols.
+    pub(crate) fn refuse(&self, id: FeedId, symbol: SymbolId, words: &str) {
+        let refusals = &self.entries[id.index()].refusals;
+        let mut refusals = refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, before)) = refusals.iter_mut().find(|(known, _)| *known == symbol) {
+            *before = words.into();
+        } else if refusals.len() < REFUSALS_MAX {
+            refusals.push((symbol, words.into()));
+        }
+    }
+
+    pub(crate) fn refusals(&self, id: FeedId) -> Vec<(SymbolId, Arc<str>)> {
+        self.entries[id.index()].refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn changed_seq(&self, id: FeedId) -> u64 {

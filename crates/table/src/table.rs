@@ -252,6 +252,18 @@ impl Table {
         self.feeds.ids().map(|id| (id, self.feed(id))).collect()
     }
 
+    /// Keeps the venue's words about a symbol of this feed that it refused. The first hundred symbols of a feed are remembered.
+    pub fn refuse(&self, id: FeedId, symbol: SymbolId, words: &str) {
+        self.feeds.refuse(id, symbol, words);
+    }
+
+    /// The symbols that are refused now ([`market::Reason::Refused`]), in the venue's words.
+    pub fn refusals(&self, id: FeedId) -> Vec<(SymbolId, Arc<str>)> {
+        let mut refusals = self.feeds.refusals(id);
+        refusals.retain(|(symbol, _)| self.read(*symbol).reason == market::Reason::Refused);
+        refusals
+    }
+
     /// The sequence of the feed's last change of status, with the same promises as [`Table::changed_seq`].
     pub fn feed_changed_seq(&self, id: FeedId) -> u64 {
         self.feeds.changed_seq(id)

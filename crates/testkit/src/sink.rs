@@ -63,6 +63,8 @@ pub struct Collected {
     pub symbols: Vec<Latest>,
     /// Everything in order; only when the sink was made with [`CollectingSink::logging`].
     pub log: Vec<Told>,
+    /// The venue's words of refused symbols, in order.
+    pub refused: Vec<(String, String)>,
     /// The feed's state as last told.
     pub feed: Option<(Status, Reason)>,
     /// Every state the feed went through, without repetitions.
@@ -204,6 +206,13 @@ impl Sink for CollectingSink {
             latest.ts_event = update.ts_event.or(latest.ts_event);
         });
         outcome
+    }
+
+    fn refused(&mut self, symbol: SymbolRef, words: &str) {
+        self.collected.send_modify(|collected| {
+            let name = collected.name(symbol);
+            collected.refused.push((name, words.to_owned()));
+        });
     }
 
     fn feed_status(&mut self, status: Status, reason: Reason, symbols: &[SymbolRef]) {

@@ -223,6 +223,23 @@ pub(super) fn answers() -> Map<String, Value> {
                 "How many symbols of its venue are in the table.",
             ),
         ),
+        (
+            "refused",
+            list(
+                &object(
+                    "A symbol that the venue refused.",
+                    &[
+                        ("symbol", schema("Symbol")),
+                        (
+                            "words",
+                            described(json!({"type": "string", "maxLength": 2000}), "The venue's words."),
+                        ),
+                    ],
+                    &[],
+                ),
+                "Symbols whose subscription is refused at the moment, at most a hundred.",
+            ),
+        ),
     ]);
     put("Feed", object("A source of quotes and its state.", &feed, &[]));
     put("Problem", problem());

@@ -1,8 +1,9 @@
 //! Everything around the stream: short answers, problems, headers.
 
 use edge::{Config, Cors};
+use market::{Reason, Status};
 
-use crate::support::{BTC, Client, Running};
+use crate::support::{BTC, Client, ETH, Running};
 
 const PAGE: &str = "https://app.example";
 
@@ -28,6 +29,21 @@ async fn symbols_and_feeds_can_be_looked_up() {
     assert_eq!((json["symbols"].as_array().unwrap().len(), &json["total"]), (1, &2.into()));
     let json = edge.get("/v1/feeds", &[]).await.json();
     assert_eq!((&json["feeds"][0]["feed"], &json["feeds"][0]["symbols"]), (&"test".into(), &2.into()));
+    assert_eq!(json["feeds"][0]["refused"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn what_a_venue_said_of_a_symbol_is_there_as_long_as_it_refuses_it() {
+    let mut edge = Running::start(Config::default()).await;
+    edge.table.refuse(edge.feed, edge.id(ETH), "no \"such\" pair");
+    edge.table.refuse(edge.feed, edge.id(BTC), "accepted in the end");
+    edge.status(ETH, Status::Unknown, Reason::Refused);
+    let json = edge.get("/v1/feeds", &[]).await.json();
+    let words = serde_json::json!([{"symbol": ETH, "words": "no \"such\" pair"}]);
+    assert_eq!(json["feeds"][0]["refused"], words);
+    edge.quote(ETH, "1", "2");
+    let json = edge.get("/v1/feeds", &[]).await.json();
+    assert_eq!(json["feeds"][0]["refused"], serde_json::json!([]));
 }
 
 #[tokio::test]

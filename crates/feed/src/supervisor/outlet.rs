@@ -108,6 +108,10 @@ impl Sink for Marked {
     fn feed_status(&mut self, status: Status, reason: Reason, symbols: &[SymbolRef]) {
         self.call(|sink| sink.feed_status(status, reason, symbols));
     }
+
+    fn refused(&mut self, symbol: SymbolRef, words: &str) {
+        self.call(|sink| sink.refused(symbol, words));
+    }
 }
 
 #[cfg(test)]

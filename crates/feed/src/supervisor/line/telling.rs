@@ -9,7 +9,9 @@ use crate::connection::{Cause, End};
 
 /// Refused subscriptions that are logged in one life; the metric counts all of them.
 const REFUSALS_LOGGED: usize = 20;
-/// Most characters of a venue's words in the log.
+/// Said in place of a venue's words where it has none.
+const CULPRIT: &str = "the venue ends every connection that asks for this symbol";
+/// Most characters of a venue's words in the log and in the answer about feeds.
 const WORDS_MAX: usize = 200;
 
 impl Line {
@@ -60,15 +62,18 @@ impl Line {
                 tracing::warn!(feed = self.feed.settings.name, symbol, why = %words(why), "subscription refused");
             }
         }
-        let refused: Vec<InstrumentId> = self.tap.refused().iter().filter_map(|(id, _)| *id).collect();
-        for id in refused {
-            self.refuse(id);
+        let refused = self.tap.refused().iter().filter_map(|(id, why)| Some(((*id)?, words(why))));
+        for (id, why) in refused.collect::<Vec<_>>() {
+            self.refuse(id, &why);
         }
     }
 
-    fn refuse(&mut self, id: InstrumentId) {
+    fn refuse(&mut self, id: InstrumentId, words: &str) {
         if let Some(refused) = self.refused.get_mut(id.place()) {
             *refused = true;
+        }
+        if let Some(symbol) = self.tap.symbol(id) {
+            self.feed.outlet.with(|sink| sink.refused(symbol, words));
         }
         let heard = self.tap.stats().applied_to(id) > 0;
         self.tell_each(&[id], if heard { Status::Stale } else { Status::Unknown }, Reason::Refused);
@@ -80,14 +85,9 @@ impl Line {
         let was_on = self.trial.is_on();
         if let Some(id) = self.trial.closed(Instant::now(), self.texts) {
             let (symbol, connection) = (self.native(id), self.number);
-            tracing::warn!(
-                feed,
-                connection,
-                symbol,
-                "the venue ends every connection that asks for this symbol"
-            );
+            tracing::warn!(feed, connection, symbol, "{CULPRIT}");
             self.feed.metrics.refused();
-            self.refuse(id);
+            self.refuse(id, CULPRIT);
         } else if self.trial.is_on() && !was_on {
             let connection = self.number;
             tracing::warn!(
