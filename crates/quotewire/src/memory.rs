@@ -22,6 +22,10 @@ use crate::feeds::{PRESETS, Preset};
 /// Garbled frames of each half.
 const HALF: usize = 10_000;
 
+/// Frames of each kind of message whose numbers are all others, and as many whose names are, in each half: more than any decoder
+/// keeps of one thing, as far as things are told apart by ids or names.
+const FRESH: usize = 1_200;
+
 /// Most bytes that the second half may add: some 3 a garbled frame. Books that were not full yet may grow by a step of their
 /// buffers; most decoders add nothing at all.
 const GROWTH_MAX: i64 = 32 << 10;
@@ -114,22 +118,29 @@ struct Held {
 }
 
 fn held(decoder: &dyn Fn() -> Box<dyn Decoder>, venue: &str, pieces: &[Piece]) -> Held {
-    let names = {
-        let mut fed = Fed::new(decoder(), Instruments::new(venue, 10_000));
-        pieces.iter().for_each(|piece| fed.give(piece));
-        fed.batch.instruments.len()
-    };
+    let mut fed = Fed::new(decoder(), Instruments::new(venue, 10_000));
+    // One message of each kind.
+    let mut kinds: BTreeMap<&str, &Piece> = BTreeMap::new();
+    for piece in pieces {
+        if let Some(kind) = fed.give(piece) {
+            kinds.entry(kind).or_insert(piece);
+        }
+    }
+    let names = fed.batch.instruments.len();
+    let kinds: Vec<&Piece> = kinds.into_values().collect();
     let mut garbler = Garbler::default();
     let mut fed = None;
     let first = allocation_counter::measure(|| {
         let mut new = Fed::new(decoder(), Instruments::new(venue, names + ROOM));
-        pieces.iter().for_each(|piece| new.give(piece));
-        new.half(pieces, &mut garbler);
+        for piece in pieces {
+            new.give(piece);
+        }
+        new.half(pieces, &kinds, &mut garbler);
         fed = Some(new);
     });
     let more = allocation_counter::measure(|| {
         if let Some(fed) = &mut fed {
-            fed.half(pieces, &mut garbler);
+            fed.half(pieces, &kinds, &mut garbler);
         }
     });
     Held { first: first.bytes_current, more: more.bytes_current }
@@ -170,7 +181,8 @@ impl Fed {
         Fed { decoder, batch: Batch::new(instruments), count: 0 }
     }
 
-    fn give(&mut self, piece: &Piece) {
+    /// The kind of message, unless it is none that can be read. The contract of decoders looks at answers.
+    fn give(&mut self, piece: &Piece) -> Option<&'static str> {
         self.batch.clear();
         self.count += 1;
         let ts_recv = Micros(1_700_000_000_000_000 + self.count);
@@ -178,18 +190,25 @@ impl Fed {
             Piece::Text(text) => Frame::Text(text),
             Piece::Binary(bytes) => Frame::Binary(bytes),
             Piece::Rest(answer) => {
-                return self.decoder.rest(&answer.url, &answer.body, ts_recv, &mut self.batch);
+                self.decoder.rest(&answer.url, &answer.body, ts_recv, &mut self.batch);
+                return None;
             }
         };
-        // Whatever it answers is right here: the contract looks at answers.
-        let _ = self.decoder.decode(frame, ts_recv, &mut self.batch);
+        self.decoder.decode(frame, ts_recv, &mut self.batch).ok()
     }
 
-    /// Every frame as it was recorded and then garbled, from the beginning again and again.
-    fn half(&mut self, pieces: &[Piece], garbler: &mut Garbler) {
+    /// Every frame as it was recorded and then garbled, from the beginning again and again; then each kind of message with
+    /// ever new numbers and names.
+    fn half(&mut self, pieces: &[Piece], kinds: &[&Piece], garbler: &mut Garbler) {
         for piece in pieces.iter().cycle().take(HALF) {
             self.give(piece);
             self.give(&garbler.piece(piece));
+        }
+        for piece in kinds {
+            for _ in 0..FRESH {
+                self.give(&garbler.fresh(piece, Garbler::numbers));
+                self.give(&garbler.fresh(piece, Garbler::names));
+            }
         }
     }
 }

@@ -33,6 +33,47 @@ impl Garbler {
         }
     }
 
+    /// The same with its text in another form; what is no text is garbled.
+    pub(super) fn fresh(&mut self, piece: &Piece, form: fn(&mut Garbler, &str) -> String) -> Piece {
+        self.count += 1;
+        match piece {
+            Piece::Text(text) => Piece::Text(form(self, text)),
+            Piece::Binary(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Piece::Binary(form(self, text).into_bytes()),
+                Err(_) => Piece::Binary(self.flip(bytes)),
+            },
+            Piece::Rest(_) => self.piece(piece),
+        }
+    }
+
+    /// Every number is another one of the same length.
+    pub(super) fn numbers(&mut self, text: &str) -> String {
+        let mut other = String::with_capacity(text.len());
+        let mut word = false;
+        for c in text.chars() {
+            word = if is_part(c) || c == '_' { word || c.is_ascii_alphabetic() } else { false };
+            other.push(if c.is_ascii_digit() && !word { char::from(b'1' + self.random(9) as u8) } else { c });
+        }
+        other
+    }
+
+    /// Every text that is no key and has a capital in it, as the names of most venues' symbols have, is another one.
+    pub(super) fn names(&mut self, text: &str) -> String {
+        let mut other = String::with_capacity(text.len() + 16);
+        let pieces: Vec<&str> = text.split('"').collect();
+        for (at, piece) in pieces.iter().enumerate() {
+            let is_key = pieces.get(at + 1).is_some_and(|next| next.starts_with(':'));
+            other.push_str(piece);
+            if at % 2 == 1 && !is_key && piece.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                other.push_str(&self.count.to_string());
+            }
+            if at + 1 < pieces.len() {
+                other.push('"');
+            }
+        }
+        other
+    }
+
     fn random(&mut self, below: usize) -> usize {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.seed >> 33) as usize % below.max(1)

@@ -71,7 +71,7 @@ fn nanoseconds_beyond_53_bits_are_exact() {
 /// Reported of the current interface: `""` where nobody bids; in the reference such a side is optional.
 #[test]
 fn a_side_that_is_empty_or_left_out_or_zero_is_absent() {
-    for bid in [r#""b":"","B":"","#, r#""b":"0.000","B":"0.0000","#, ""] {
+    for bid in [r#""b":"","B":"","#, r#""b":"0.000","B":"0.0000","#, r#""b":"","B":"0.7","#, ""] {
         let mut check = Check::new();
         check.best(10, &format!(r#"{bid}"a":"77402.000","A":"0.2""#)).unwrap();
         assert_eq!(check.told(), ["bid= bid_size= ask=77402.000 ask_size=0.2"], "{bid}");
