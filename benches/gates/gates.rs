@@ -109,7 +109,7 @@ impl Stage {
 }
 
 // An update that changes four fields, and its mark.
-#[library_benchmark(config = at_most(529))]
+#[library_benchmark(config = at_most(486))]
 #[bench::four_fields(stage())]
 fn apply(mut stage: Stage) -> Stage {
     assert_eq!(stage.write(|n| n % 2), TIMES);
@@ -117,7 +117,7 @@ fn apply(mut stage: Stage) -> Stage {
 }
 
 // An update that changes nothing.
-#[library_benchmark(config = at_most(332))]
+#[library_benchmark(config = at_most(313))]
 #[bench::nothing_changed(stage())]
 fn repeat(mut stage: Stage) -> Stage {
     assert_eq!(stage.write(|_| 0), 0);
@@ -163,7 +163,7 @@ impl Stage {
 }
 
 // As `apply`, and the composite of four venues brought up to each change, which changes it.
-#[library_benchmark(config = at_most(2_708))]
+#[library_benchmark(config = at_most(2_578))]
 #[bench::of_four(joined())]
 fn follow((mut stage, member): (Stage, Member)) -> Stage {
     assert_eq!(stage.write_joined(&member), TIMES);
@@ -171,7 +171,7 @@ fn follow((mut stage, member): (Stage, Member)) -> Stage {
 }
 
 // As `apply`, and after each change the symbol out of the watcher, and a look that finds nothing.
-#[library_benchmark(config = at_most(634))]
+#[library_benchmark(config = at_most(590))]
 #[bench::one_symbol(stage())]
 fn drain(mut stage: Stage) -> Stage {
     let mut given = 0;

@@ -55,15 +55,21 @@ pub(crate) struct Plan {
     meta: Meta,
     /// The note as it shall be.
     origins: Origins,
-    /// What stands against the symbol by this writer's word then.
-    pub(crate) raised: Raised,
+    /// What stands against the symbol by this writer's word then, where that is something else than before.
+    pub(crate) raised: Option<Raised>,
     /// Whether the status itself differs, not only its reason.
     new_since: bool,
 }
 
-/// What `update` of a writer who has raised that does to the quote in `old`; `None` when it is older than what is there.
+/// What `update` of a writer who has raised that does to the quote in `old`; `None` when it is older than what is there. A live
+/// quote that is told on does not ask what was raised.
 #[inline]
-pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update, raised: Raised) -> Option<Plan> {
+pub(crate) fn plan(
+    old: &impl Words,
+    notes: &impl Notes,
+    update: &Update,
+    raised: impl FnOnce() -> Raised,
+) -> Option<Plan> {
     let was = Meta(old.get(META));
     let mut meta = was;
     let mut take = Take {
@@ -75,11 +81,15 @@ pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update, raised
         taken: FieldSet::EMPTY,
         groups: 0,
     };
-    take.group(Group::Top);
-    take.group(Group::Trade);
-    take.group(Group::Day);
-    take.group(Group::Contract);
-    let Take { origins, taken, groups, .. } = take;
+    let (origins, taken, groups) = if update.source == Source::History {
+        take_history(take.origins, notes, take.status, update)
+    } else {
+        take.group(Group::Top);
+        take.group(Group::Trade);
+        take.group(Group::Day);
+        take.group(Group::Contract);
+        (take.origins, take.taken, take.groups)
+    };
     if taken.is_empty() && !update.told().is_empty() {
         return None;
     }
@@ -93,10 +103,10 @@ pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update, raised
         meta.set_side(side);
     }
 
-    let mut plan = Plan { changed, groups, meta, origins, raised, new_since: false };
+    let mut plan = Plan { changed, groups, meta, origins, raised: None, new_since: false };
     let steady = was.status() == Status::Live && update.status.is_none() && !update.snapshot;
     if !steady {
-        turn(&mut plan, was, update, taken);
+        turn(&mut plan, was, update, taken, raised());
     }
     if !plan.changed.is_empty() {
         plan.meta.set_times(update.ts_event.is_some(), true);
@@ -108,10 +118,11 @@ pub(crate) fn plan(old: &impl Words, notes: &impl Notes, update: &Update, raised
 /// What an update does to the status, and what follows from that. Nothing when a live quote is merely told on.
 // Kept out of the way of those: it needs registers that they need.
 #[inline(never)]
-fn turn(plan: &mut Plan, was: Meta, update: &Update, taken: FieldSet) {
+fn turn(plan: &mut Plan, was: Meta, update: &Update, taken: FieldSet, mut raised: Raised) {
     let before = (was.status(), was.reason());
-    let raised = (&mut plan.origins, &mut plan.raised);
-    let (status, reason) = next_status(before, raised, update, !taken.is_empty());
+    let had = raised;
+    let (status, reason) = next_status(before, (&mut plan.origins, &mut raised), update, !taken.is_empty());
+    plan.raised = raised.unless(had);
     plan.new_since = status != before.0;
     let is_back = is_lost(before.0) && !is_lost(status);
     if is_back && !taken.is_empty() {
@@ -161,38 +172,58 @@ impl<N: Notes> Take<'_, N> {
     fn group(&mut self, group: Group) {
         let fields = self.update.told().intersection(group.fields());
         let place = group as usize;
-        if fields.is_empty() || self.is_older(place) {
+        let origin = self.origins.group(place);
+        if fields.is_empty() || is_older(origin, self.notes, place, self.status, self.update) {
             return;
-        }
-        if self.update.source == Source::History && is_lost(self.status) {
-            self.origins.set_history(place);
         }
         self.taken = self.taken.union(fields);
         self.groups |= 1 << place;
         self.origins.set_group(place, self.comes);
     }
+}
 
-    /// Whether what the update tells of a group is older than what is there.
-    #[inline(always)]
-    fn is_older(&self, group: usize) -> bool {
-        let (update, origin) = (self.update, self.origins.group(group));
-        let Some(source) = origin.source() else { return false };
-        let times = || (update.ts_event, origin.time(self.notes, group));
-        if update.source == Source::History {
-            let told_since = !is_lost(self.status) || self.origins.has_history(group);
-            return told_since || matches!(times(), (Some(new), Some(old)) if new < old);
+/// What of history is taken, of which groups, and the note then. A group takes it when it is news: nothing was told of it, or the
+/// feed is lost and nothing later was told.
+// Out of the way of what comes by the million, and handed copies, so that those stay in registers.
+#[cold]
+fn take_history(
+    mut origins: Origins,
+    notes: &impl Notes,
+    status: Status,
+    update: &Update,
+) -> (Origins, FieldSet, u32) {
+    let (mut taken, mut groups) = (FieldSet::EMPTY, 0);
+    for (place, group) in Group::ALL.into_iter().enumerate() {
+        let (fields, origin) = (update.told().intersection(group.fields()), origins.group(place));
+        let times = (update.ts_event, origin.time(notes, place));
+        let told_since = !is_lost(status) || origins.has_history(place);
+        let is_older = told_since || matches!(times, (Some(new), Some(old)) if new < old);
+        if fields.is_empty() || origin.source().is_some() && is_older {
+            continue;
         }
-        if update.snapshot {
-            return false;
+        if is_lost(status) {
+            origins.set_history(place);
         }
-        if update.source == source {
-            let seqs = (update.venue_seq, origin.seq(self.notes, group));
-            return matches!(seqs, (Some(new), Some(old)) if new <= old);
-        }
-        match times() {
-            (Some(new), Some(old)) => new < old,
-            _ => self.status == Status::Live && update.source < source,
-        }
+        origins.set_group(place, OriginBits::of(update));
+        taken = taken.union(fields);
+        groups |= 1 << place;
+    }
+    (origins, taken, groups)
+}
+
+/// Whether what an update that is no history tells of a group with that origin is older than what is there.
+#[inline]
+fn is_older(origin: OriginBits, notes: &impl Notes, group: usize, status: Status, update: &Update) -> bool {
+    let Some(source) = origin.source() else { return false };
+    if update.snapshot {
+        return false;
+    }
+    if update.source == source {
+        return matches!((update.venue_seq, origin.seq(notes, group)), (Some(new), Some(old)) if new <= old);
+    }
+    match (update.ts_event, origin.time(notes, group)) {
+        (Some(new), Some(old)) => new < old,
+        _ => status == Status::Live && update.source < source,
     }
 }
 
@@ -384,6 +415,7 @@ pub(crate) fn plan_status(
     (status, reason): (Status, Reason),
     mut raised: Raised,
 ) -> Plan {
+    let had = raised;
     let was = Meta(old.get(META));
     let mut origins = Origins(notes.note(ORIGINS));
     // A new connection starts its venue sequences where it likes.
@@ -408,11 +440,16 @@ pub(crate) fn plan_status(
         }
         _ => (status, reason),
     };
-    status_plan(was, (origins, raised), status, reason)
+    status_plan(was, (origins, raised.unless(had)), status, reason)
 }
 
 /// A plan that touches nothing but the status and the origins.
-fn status_plan(was: Meta, (origins, raised): (Origins, Raised), status: Status, reason: Reason) -> Plan {
+fn status_plan(
+    was: Meta,
+    (origins, raised): (Origins, Option<Raised>),
+    status: Status,
+    reason: Reason,
+) -> Plan {
     let mut meta = was;
     let new_since = status != was.status();
     let mut changed = FieldSet::EMPTY;
@@ -426,6 +463,7 @@ fn status_plan(was: Meta, (origins, raised): (Origins, Raised), status: Status, 
 
 /// What it does that a writer who has raised that holds a price back, or does not any more.
 pub(crate) fn plan_doubt(old: &impl Words, notes: &impl Notes, doubted: bool, mut raised: Raised) -> Plan {
+    let had = raised;
     let was = Meta(old.get(META));
     let mut origins = Origins(notes.note(ORIGINS));
     origins.set_doubted(&mut raised, doubted);
@@ -435,7 +473,7 @@ pub(crate) fn plan_doubt(old: &impl Words, notes: &impl Notes, doubted: bool, mu
         Status::Suspect => unresolved(was.status(), was.reason(), origins),
         other => (other, was.reason()),
     };
-    status_plan(was, (origins, raised), status, reason)
+    status_plan(was, (origins, raised.unless(had)), status, reason)
 }
 
 /// A writer goes: what it has raised stands no longer in the way of those who stay. Whatever it told was said to be lost before.
@@ -454,7 +492,7 @@ pub(crate) fn plan_composite(
     update: &Update,
     sides: Sides,
 ) -> Option<Plan> {
-    let mut plan = plan(old, notes, update, Raised::default())?;
+    let mut plan = plan(old, notes, update, Raised::default)?;
     let before = plan.meta.sides();
     if before != sides {
         let moved = [(Field::Bid, before.bid() != sides.bid()), (Field::Ask, before.ask() != sides.ask())];

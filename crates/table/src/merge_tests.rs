@@ -52,8 +52,8 @@ impl Plain {
 
     fn apply_by(&mut self, writer: usize, update: &Update) -> Did {
         let raised = self.raised[writer];
-        let Some(plan) = plan(&self.words, &self.notes, update, raised) else { return Did::Older };
-        self.raised[writer] = plan.raised;
+        let Some(plan) = plan(&self.words, &self.notes, update, || raised) else { return Did::Older };
+        self.raised[writer] = plan.raised.unwrap_or(raised);
         let (old, heard) = (self.words, self.notes[HEARD]);
         note(&plan, update, heard, |at, word| self.notes[at] = word);
         if plan.changed.is_empty() {
@@ -86,7 +86,7 @@ impl Plain {
 
     fn write_status(&mut self, writer: usize, plan: &Plan) -> bool {
         let old = self.words;
-        self.raised[writer] = plan.raised;
+        self.raised[writer] = plan.raised.unwrap_or(self.raised[writer]);
         note_status(plan, |at, word| self.notes[at] = word);
         if plan.changed.is_empty() {
             assert_eq!(plan.meta, Meta(old.get(META)), "what is not written must not differ");

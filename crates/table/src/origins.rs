@@ -37,6 +37,13 @@ pub(crate) struct Raised {
     pub(crate) doubted: bool,
 }
 
+impl Raised {
+    /// Itself, unless it is so already.
+    pub(crate) fn unless(self, already: Raised) -> Option<Raised> {
+        (self != already).then_some(self)
+    }
+}
+
 impl Origins {
     /// Whether anybody's gap has not been made good yet.
     #[inline]

@@ -114,18 +114,17 @@ impl Writer {
         ts_pub: Micros,
         mid_write: impl FnOnce(),
     ) -> Applied {
-        let before = self.raised(id);
         let slot = &self.table.entry(id).slot;
         black_box(glance(slot));
         let mut guard = slot.lock();
         let old = guard.view();
-        let Some(plan) = merge::plan(&old, &guard, update, before) else { return Applied::Older };
+        let Some(plan) = merge::plan(&old, &guard, update, || self.raised(id)) else { return Applied::Older };
         let heard = guard.note(HEARD);
         if plan.changed.is_empty() {
             merge::note(&plan, update, heard, |at, word| guard.set_note(at, word));
             drop(guard);
-            if plan.raised != before {
-                self.keep(id, plan.raised);
+            if let Some(raised) = plan.raised {
+                self.keep(id, raised);
             }
             return Applied::Unchanged;
         }
@@ -147,8 +146,8 @@ impl Writer {
         // After the change is visible, and before the cut may pass it: who takes the cut and then drains is given it.
         self.table.watchers.mark(id);
         drop(ticket);
-        if plan.raised != before {
-            self.keep(id, plan.raised);
+        if let Some(raised) = plan.raised {
+            self.keep(id, raised);
         }
         Applied::Changed { seq, fields: plan.changed }
     }
@@ -168,15 +167,15 @@ impl Writer {
         now: Micros,
         plan: impl FnOnce(&View<'_, WORDS>, &Guard<'_, WORDS, NOTES>, Raised) -> Plan,
     ) -> Option<u64> {
-        let before = self.raised(id);
+        let raised = self.raised(id);
         let mut guard = self.table.entry(id).slot.lock();
         let old = guard.view();
-        let plan = plan(&old, &guard, before);
+        let plan = plan(&old, &guard, raised);
         if plan.changed.is_empty() {
             merge::note_status(&plan, |at, word| guard.set_note(at, word));
             drop(guard);
-            if plan.raised != before {
-                self.keep(id, plan.raised);
+            if let Some(raised) = plan.raised {
+                self.keep(id, raised);
             }
             return None;
         }
@@ -190,8 +189,8 @@ impl Writer {
         drop(guard);
         self.table.watchers.mark(id);
         drop(ticket);
-        if plan.raised != before {
-            self.keep(id, plan.raised);
+        if let Some(raised) = plan.raised {
+            self.keep(id, raised);
         }
         Some(seq)
     }
