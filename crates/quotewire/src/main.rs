@@ -7,6 +7,7 @@ mod demo;
 mod docs;
 mod failure;
 mod feeds;
+mod ingest;
 mod ingest_metrics;
 #[cfg(test)]
 mod memory;

@@ -20,6 +20,7 @@ use crate::composite::{Composing, joins};
 use crate::config::{self, Config, FeedConfig, FeedKind};
 use crate::failure::Failure;
 use crate::feeds::{self, Source};
+use crate::ingest::IngestThreads;
 use crate::ingest_metrics::IngestMetrics;
 use crate::record;
 use crate::record_metrics::RecordMetrics;
@@ -149,6 +150,7 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
     if sources.is_empty() {
         tracing::warn!("the configuration has no feeds: nothing will be served");
     }
+    let mut threads = IngestThreads::start(sources.len())?;
     let modes: Vec<FeedMode> = sources.iter().map(|source| source.info().mode).collect();
     for source in sources {
         let info = source.info();
@@ -161,7 +163,10 @@ async fn serve(config: Config, sources: Vec<Source>, mut reload: Reload) -> Resu
                 .map_err(|error| Failure::usage(error.to_string()))?;
             Ok(sink.composing(composing).screened(moves.clone(), rejects.of_feed(&name), &clock))
         };
-        tasks.spawn(feeds::start(source, &mut sink, &clock, &metrics, recording.as_ref(), &stop_feeds)?);
+        let thread = threads.next();
+        let _on_that_thread = thread.enter();
+        let feed = feeds::start(source, &mut sink, &clock, &metrics, recording.as_ref(), &stop_feeds)?;
+        tasks.spawn_on(feed, &thread);
     }
     let admin = {
         let (edge, stop) = (edge.clone(), stop_feeds.clone());
