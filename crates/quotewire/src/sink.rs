@@ -183,6 +183,21 @@ impl Inner {
         }
     }
 
+    /// Begins to load what an update of this symbol will need. With many symbols nothing of it is in the caches, and what is
+    /// loaded side by side is waited for once.
+    #[inline]
+    fn glance(&self, symbol: SymbolRef) {
+        if let Some(known) = self.symbols.get(symbol.0 as usize) {
+            self.table.glance(known.id);
+            if let Some(member) = &known.member {
+                member.glance(&self.table);
+            }
+        }
+        if let Some(screening) = &self.screening {
+            screening.screen.glance(symbol.0 as usize);
+        }
+    }
+
     /// Applies one update and tells the edge, and then its composite.
     fn apply(&mut self, symbol: SymbolRef, update: &Update) -> Outcome {
         let Some(known) = self.symbols.get(symbol.0 as usize) else { return Outcome::Older };
@@ -321,6 +336,7 @@ impl Sink for TableSink {
     fn update(&mut self, symbol: SymbolRef, update: &Update) -> Outcome {
         let mut inner = self.lock();
         let inner = &mut *inner;
+        inner.glance(symbol);
         let Some(screening) = &mut inner.screening else { return inner.apply(symbol, update) };
         let now = screening.clock.monotonic();
         let verdict = screening.screen.judge(symbol.0 as usize, update, now);

@@ -81,8 +81,6 @@ struct State {
     /// Times of the update behind the composite's last change.
     ts_event: Option<Micros>,
     ts_recv: Micros,
-    /// Room to read a member into.
-    quote: Quote,
 }
 
 /// What is kept of a member.
@@ -207,9 +205,30 @@ impl Member {
         if changed.intersection(FOLLOWED).is_empty() && traded.is_none() {
             return;
         }
+        // The writer's own room to read a member into: one of each composite would push quotes out of the caches.
+        let mut quote = writer.scratch.take().unwrap_or_default();
+        self.bring_up(writer, (changed, traded), now, &mut quote, told);
+        writer.scratch = Some(quote);
+    }
+
+    /// Begins to load what [`Member::follow`] will need, for who has other work to do before.
+    #[inline]
+    pub fn glance(&self, table: &Table) {
+        table.glance(self.composite.id);
+    }
+
+    /// [`Member::follow`], with room for a quote.
+    fn bring_up(
+        &self,
+        writer: &mut Writer,
+        (changed, traded): (FieldSet, Option<Traded>),
+        now: Micros,
+        quote: &mut Quote,
+        told: impl FnOnce(SymbolId, FieldSet),
+    ) {
         let id = self.composite.id;
         let mut state = self.composite.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { members, ts_event, ts_recv, quote } = &mut *state;
+        let State { members, ts_event, ts_recv } = &mut *state;
         let member = &mut members[self.place];
         writer.table().read_into(member.id, quote);
         let counted = member.status == Status::Live || quote.status == Status::Live;

@@ -242,6 +242,12 @@ impl Table {
         self.feeds.add(info)
     }
 
+    /// Begins to load what a write of this symbol will need, for who has other work to do before.
+    #[inline]
+    pub fn glance(&self, id: SymbolId) {
+        std::hint::black_box(layout::glance(&self.entry(id).slot));
+    }
+
     /// A feed as it is now.
     pub fn feed(&self, id: FeedId) -> FeedState {
         self.feeds.state(id)

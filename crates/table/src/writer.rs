@@ -5,7 +5,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use market::{FieldSet, Micros, Reason, Sides, Status, Update};
+use market::{FieldSet, Micros, Quote, Reason, Sides, Status, Update};
 
 use crate::feeds::FeedId;
 use crate::layout::{HEARD, NOTES, WORDS, glance};
@@ -42,6 +42,8 @@ pub struct Writer {
     number: u64,
     /// By symbol what it has said against it and not taken back; nothing of nearly all.
     raised: HashMap<SymbolId, Raised>,
+    /// Room to read a quote into.
+    pub(crate) scratch: Option<Box<Quote>>,
 }
 
 impl fmt::Debug for Writer {
@@ -69,7 +71,7 @@ impl Drop for Writer {
 impl Writer {
     pub(crate) fn new(table: Arc<Table>, place: Place) -> Writer {
         let number = table.writers_made.fetch_add(1, Ordering::Relaxed);
-        Writer { table, place: Some(place), number, raised: HashMap::new() }
+        Writer { table, place: Some(place), number, raised: HashMap::new(), scratch: None }
     }
 
     /// What it has raised against a symbol.

@@ -16,6 +16,7 @@
 //! It is dropped when the venue goes back to where it was; what the same update told beside it is applied then. A price is not compared with one that is older than
 //! [`REFERENCE_MAX`], nor with one from before a reconnect, a snapshot or a halt.
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use market::{Decimal, Field, FieldSet, Group, Reason, Source, Status, Update};
@@ -121,6 +122,14 @@ struct Hold {
 }
 
 impl Screen {
+    /// Begins to load what is believed of a symbol, for who has other work to do before.
+    #[inline]
+    pub(crate) fn glance(&self, symbol: usize) {
+        if let Some(state) = self.states.get(symbol) {
+            black_box((state.lenient, state.hold.is_some()));
+        }
+    }
+
     /// A screen that knows no symbol. Without `moves` nothing is held back.
     pub(crate) fn new(moves: Option<Moves>) -> Screen {
         Screen { moves, states: Vec::new(), held: Vec::new(), instead: Vec::new(), rejects: Vec::new() }
