@@ -117,7 +117,7 @@ mod tests {
         };
         assert_eq!((plan.scenarios, plan.rows.len(), plan.repeat, plan.seconds), (vec!['A', 'K'], 2, 3, 20));
         assert_eq!(out.as_deref(), Some("x.md"));
-        assert!(matches!(asked(""), Ok(Asked::Run { plan, .. }) if plan.scenarios.len() == 10));
+        assert!(matches!(asked(""), Ok(Asked::Run { plan, .. }) if plan.scenarios.len() == 11));
     }
 
     #[test]

@@ -86,14 +86,14 @@ pub async fn fetch(
     }
 }
 
-/// The URL as it may be shown: no query and no credentials, because keys hide there.
+/// The URL as it may be shown: no query, no credentials and no account, because keys hide there.
 pub fn shown(url: &str) -> String {
     let bare = url.split(['?', '#']).next().unwrap_or_default();
     match bare.split_once("://") {
         Some((scheme, rest)) => {
             let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
             let host = authority.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{host}{path}")
+            format!("{scheme}://{host}{}", anonymous(path))
         }
         None => bare.to_owned(),
     }
@@ -104,7 +104,7 @@ pub fn shown(url: &str) -> String {
 pub fn recordable(url: &str) -> String {
     const SECRET: [&str; 10] =
         ["key", "token", "sig", "secret", "auth", "pass", "jwt", "credential", "session", "account"];
-    let mut text = anonymous(&shown(url));
+    let mut text = shown(url);
     let query = url.split('#').next().unwrap_or_default().split_once('?').map(|(_, query)| query);
     for (at, parameter) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
         text.push(if at == 0 { '?' } else { '&' });
@@ -120,13 +120,13 @@ pub fn recordable(url: &str) -> String {
 }
 
 /// The same without whose account it is: what follows `/accounts/` in a path.
-fn anonymous<'a>(shown: &'a str) -> String {
+fn anonymous<'a>(path: &'a str) -> String {
     let mut after_accounts = false;
     let segment = |segment: &'a str| {
         let is_name = std::mem::replace(&mut after_accounts, segment == "accounts");
         if is_name && !segment.is_empty() { "REDACTED" } else { segment }
     };
-    shown.split('/').map(segment).collect::<Vec<_>>().join("/")
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
 /// Whether plaintext to this host stays on this machine.

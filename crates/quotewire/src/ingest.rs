@@ -5,7 +5,7 @@
 //! has come. With 100,000 updates a second over ten connections of one feed, half of all work was threads that put each other to sleep.
 
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
@@ -15,10 +15,11 @@ use crate::failure::Failure;
 /// Most threads: some millions of updates a second.
 const THREADS_MAX: usize = 8;
 
-/// The running threads. They end when this is dropped, and what still runs there with them.
+/// The running threads. They end when this is dropped, and what still runs there with them; nobody waits for that, so that a
+/// second signal ends the process whatever a feed is stuck in.
 #[derive(Debug)]
 pub(crate) struct IngestThreads {
-    threads: Vec<(Handle, Option<JoinHandle<()>>)>,
+    threads: Vec<Handle>,
     given: usize,
     end: CancellationToken,
 }
@@ -41,19 +42,15 @@ impl IngestThreads {
 
     /// Where the next feed runs: each thread in turn.
     pub(crate) fn next(&mut self) -> Handle {
-        let (handle, _) = &self.threads[self.given % self.threads.len()];
+        let handle = self.threads[self.given % self.threads.len()].clone();
         self.given += 1;
-        handle.clone()
+        handle
     }
 }
 
 impl Drop for IngestThreads {
     fn drop(&mut self) {
         self.end.cancel();
-        for (_, thread) in &mut self.threads {
-            // A thread that has panicked has said so.
-            let _ = thread.take().map(JoinHandle::join);
-        }
     }
 }
 
@@ -61,7 +58,7 @@ fn count(cores: usize, feeds: usize) -> usize {
     (cores / 4).clamp(1, THREADS_MAX).min(feeds.max(1))
 }
 
-fn one(number: usize, end: CancellationToken) -> std::io::Result<(Handle, Option<JoinHandle<()>>)> {
+fn one(number: usize, end: CancellationToken) -> std::io::Result<Handle> {
     let (tell, told) = mpsc::sync_channel(1);
     let body = move || match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
@@ -72,9 +69,8 @@ fn one(number: usize, end: CancellationToken) -> std::io::Result<(Handle, Option
         }
         Err(error) => drop(tell.send(Err(error))),
     };
-    let thread = thread::Builder::new().name(format!("ingest-{number}")).spawn(body)?;
-    let handle = told.recv().unwrap_or_else(|_| Err(std::io::Error::other("it ended at once")))?;
-    Ok((handle, Some(thread)))
+    thread::Builder::new().name(format!("ingest-{number}")).spawn(body)?;
+    told.recv().unwrap_or_else(|_| Err(std::io::Error::other("it ended at once")))
 }
 
 #[cfg(test)]

@@ -114,7 +114,11 @@ impl Traded {
         let trade = Group::Trade.fields();
         let is_direct = update.source == Source::Direct && update.told().contains(Field::Last);
         (is_direct || !changed.intersection(trade).is_empty())
-            .then_some(Traded { ts_event: update.ts_event, ts_recv: update.ts_recv })
+            // Nothing is traded after it is heard of: a venue's clock that is ahead must not win for that.
+            .then_some(Traded {
+                ts_event: update.ts_event.map(|at| at.min(update.ts_recv)),
+                ts_recv: update.ts_recv,
+            })
     }
 
     /// Whether this was later; of two at one time neither was.

@@ -161,12 +161,22 @@ impl Feeds {
     }
 
     /// Keeps what was said last of a symbol, for so many symbols.
-    pub(crate) fn refuse(&self, id: FeedId, symbol: SymbolId, words: &str) {
+    pub(crate) fn refuse(
+        &self,
+        id: FeedId,
+        (symbol, words): (SymbolId, &str),
+        is_refused: impl Fn(SymbolId) -> bool,
+    ) {
         let refusals = &self.entries[id.index()].refusals;
         let mut refusals = refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, before)) = refusals.iter_mut().find(|(known, _)| *known == symbol) {
             *before = words.into();
-        } else if refusals.len() < REFUSALS_MAX {
+            return;
+        }
+        if refusals.len() == REFUSALS_MAX {
+            refusals.retain(|(other, _)| is_refused(*other));
+        }
+        if refusals.len() < REFUSALS_MAX {
             refusals.push((symbol, words.into()));
         }
     }

@@ -58,3 +58,45 @@ fn history_fills_what_is_not_known_better_and_makes_nothing_live() {
     plain.apply(&afresh);
     assert_eq!((plain.quote().status, last(&plain).as_deref()), (Status::Suspect, Some("9")));
 }
+
+#[test]
+fn promise_5_a_word_of_the_venue_makes_no_value_of_a_lost_connection_live() {
+    let now_live =
+        |plain: &mut Plain| plain.apply(&Update::of_status(Status::Live, Reason::Confirmed, Micros(700)));
+    let state =
+        |plain: &Plain| (plain.quote().status, plain.quote().reason, plain.quote().values.bid().is_some());
+    let trade = || {
+        let mut update = Update::new(Source::Direct, Micros(800));
+        update.tell_trade(decimal("9"), None, None);
+        update.status = Some((Status::Live, Reason::Confirmed));
+        update
+    };
+    // Lost while it was live: "trading again" on the next connection is no quote.
+    let mut plain = Plain::new();
+    plain.apply(&bid("2", Source::Direct, None, None, false));
+    plain.set(Status::Stale, Reason::Disconnected);
+    now_live(&mut plain);
+    assert_eq!(state(&plain), (Status::Stale, Reason::Disconnected, true));
+    plain.apply(&trade());
+    assert_eq!(
+        state(&plain),
+        (Status::Live, Reason::Confirmed, false),
+        "the bid is of the connection before"
+    );
+    // Lost under a halt, which covers that.
+    let mut plain = Plain::new();
+    plain.apply(&bid("2", Source::Direct, None, None, false));
+    plain.apply(&Update::of_status(Status::Halted, Reason::Venue, Micros(650)));
+    plain.set(Status::Stale, Reason::Disconnected);
+    assert_eq!(state(&plain), (Status::Halted, Reason::Venue, true));
+    now_live(&mut plain);
+    assert_eq!(state(&plain), (Status::Stale, Reason::NotHeard, true));
+    plain.apply(&trade());
+    assert_eq!(state(&plain), (Status::Live, Reason::Confirmed, false));
+    // Silence of one symbol on a connection that holds: what it says then is enough.
+    let mut plain = Plain::new();
+    plain.apply(&bid("2", Source::Direct, None, None, false));
+    plain.apply(&Update::of_status(Status::Stale, Reason::Silence, Micros(650)));
+    now_live(&mut plain);
+    assert_eq!(state(&plain), (Status::Live, Reason::Confirmed, true));
+}

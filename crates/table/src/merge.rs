@@ -16,9 +16,10 @@
 //! The same source without venue sequences goes by order of arrival. A snapshot is never older, unless it is history.
 //! When every told group is older the whole update is, its status included.
 //!
-//! **A new life.** An update that ends `stale` or `connecting` makes every field that it does not tell absent: what was known
+//! **A new life.** An update that ends `stale` or `connecting`, or is the first with a value after a connection was lost under a halt,
+//! makes every field that it does not tell absent: what was known
 //! before the feed was lost may have moved unheard, and must not stand beside live values as if it were one of them. History
-//! that was told since then stays: it is what the venue knows.
+//! that was told since then stays: it is what the venue knows. Until a value comes no word of the venue alone makes the quote live.
 //!
 //! **Status.** Told fields turn `connecting`, `unknown` and `stale` into `live`; history does not, for it tells nothing of now.
 //! What a gap has made `suspect` becomes live by a snapshot only, also when it was told `stale` or `halted` in between.
@@ -124,8 +125,9 @@ fn turn(plan: &mut Plan, was: Meta, update: &Update, taken: FieldSet, mut raised
     let (status, reason) = next_status(before, (&mut plan.origins, &mut raised), update, !taken.is_empty());
     plan.raised = raised.unless(had);
     plan.new_since = status != before.0;
-    let is_back = is_lost(before.0) && !is_lost(status);
+    let is_back = (is_lost(before.0) || plan.origins.lost()) && !is_lost(status);
     if is_back && !taken.is_empty() {
+        plan.origins.set_lost(false);
         let mut old_life = was.present().minus(taken);
         for (place, group) in Group::ALL.into_iter().enumerate() {
             if plan.origins.has_history(place) {
@@ -309,6 +311,10 @@ fn next_status(
     };
     match status {
         Status::Suspect => origins.set_unsynced(raised, true),
+        // A venue's word that something is traded again makes no value of an earlier connection one of now.
+        Status::Live if origins.lost() && !taken => {
+            return if is_lost(now) { (now, why) } else { (Status::Stale, Reason::NotHeard) };
+        }
         Status::Live if origins.unsynced() || origins.doubted() => {
             return unresolved(now, why, *origins);
         }
@@ -421,6 +427,11 @@ pub(crate) fn plan_status(
     // A new connection starts its venue sequences where it likes.
     let interrupted = matches!(status, Status::Stale | Status::Connecting | Status::Suspect);
     let kept = interrupted && matches!(was.status(), Status::Halted | Status::Closed | Status::Delisted);
+    match status {
+        Status::Stale | Status::Connecting => origins.set_lost(true),
+        Status::Live => origins.set_lost(false),
+        _ => {}
+    }
     if interrupted {
         origins.clear_venue_seqs();
         origins.clear_history();

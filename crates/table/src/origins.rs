@@ -17,6 +17,7 @@ const _: () = {
 /// | 20 to 35 | how many writers met a gap that has not been made good by a snapshot yet |
 /// | 36 to 51 | how many hold a price back, because it is not known yet whether it is true |
 /// | 52 to 55 | by group: history was told since the feed was lost |
+/// | 56 | a connection was lost, and no value has come since |
 ///
 /// Writers are counted, because one's recovery says nothing of another's gap. Which of them they are each knows for itself,
 /// see [`Raised`].
@@ -27,6 +28,7 @@ const UNSYNCED: u32 = 20;
 const DOUBTED: u32 = 36;
 const COUNT: u64 = 0xffff;
 const HISTORY: u32 = 52;
+const LOST: u64 = 1 << 56;
 
 /// What one writer has said against a symbol and not taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -77,6 +79,17 @@ impl Origins {
             (false, false) | (true, true) => {}
         }
         raised.doubted = on;
+    }
+
+    /// Whether a connection was lost and no value has come since: whatever the status says, the values are from before.
+    #[inline]
+    pub(crate) fn lost(self) -> bool {
+        self.0 & LOST != 0
+    }
+
+    #[inline]
+    pub(crate) fn set_lost(&mut self, lost: bool) {
+        self.0 = self.0 & !LOST | if lost { LOST } else { 0 };
     }
 
     /// Whether history was told of a group since the feed was lost.

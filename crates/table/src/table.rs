@@ -258,9 +258,11 @@ impl Table {
         self.feeds.ids().map(|id| (id, self.feed(id))).collect()
     }
 
-    /// Keeps the venue's words about a symbol of this feed that it refused. The first hundred symbols of a feed are remembered.
+    /// Keeps the venue's words about a symbol of this feed that it refused. A hundred symbols of a feed are remembered; those
+    /// that are refused no more make room.
     pub fn refuse(&self, id: FeedId, symbol: SymbolId, words: &str) {
-        self.feeds.refuse(id, symbol, words);
+        let is_refused = |other: SymbolId| self.read(other).reason == market::Reason::Refused;
+        self.feeds.refuse(id, (symbol, words), is_refused);
     }
 
     /// The symbols that are refused now ([`market::Reason::Refused`]), in the venue's words.

@@ -185,6 +185,7 @@ fn a_price_that_is_held_back_takes_its_venue_out() {
 #[test]
 fn the_last_trade_is_the_newest_one() {
     let mut scene = Scene::new();
+    scene.now = 10_000;
     let (a, b) = (scene.member("A:BTC-USD"), scene.member("B:BTC-USD"));
     let trade = |price: i64, side| move |update: &mut Update| update.tell_trade(whole(price), whole(1), side);
     scene.apply(&a, trade(100, Some(Side::Buy)));
@@ -222,6 +223,12 @@ fn the_last_trade_is_the_newest_one() {
     scene.top(&b, (100, 6), (103, 1));
     assert_eq!(last(&scene).0.as_deref(), Some("97"));
     scene.apply(&b, at(95, 1_001));
+    assert_eq!(last(&scene).0.as_deref(), Some("95"));
+    // A clock that is ahead wins no more than its own arrival: the next trade is newer again.
+    scene.apply(&a, at(97, 9_000_000));
+    assert_eq!(last(&scene).0.as_deref(), Some("97"));
+    let now = scene.now;
+    scene.apply(&b, at(95, now + 1));
     assert_eq!(last(&scene).0.as_deref(), Some("95"));
     // Of a venue that is not live nothing counts.
     scene.status(&b, Status::Stale);

@@ -39,6 +39,8 @@ struct Known {
     gaps: [bool; WRITERS],
     /// By group, whether history was told while nothing else is heard.
     history: [bool; Group::COUNT],
+    /// Whether a connection was lost and no value has come since.
+    lost: bool,
     heard: Option<Micros>,
 }
 
@@ -105,9 +107,14 @@ impl Model {
         if wanted.is_none() && taken > 0 && !is_history && waiting.contains(&old.status) {
             wanted = Some((Status::Live, Reason::Confirmed));
         }
+        if known.lost && taken == 0 && wanted.is_some_and(|(status, _)| status == Status::Live) {
+            let waits = LOST.contains(&old.status);
+            wanted = (!waits).then_some((Status::Stale, Reason::NotHeard));
+        }
         Model::status(known, writer, &mut new, wanted, ts_pub);
-        let back = LOST.contains(&old.status) && !LOST.contains(&new.status);
+        let back = (LOST.contains(&old.status) || known.lost) && !LOST.contains(&new.status);
         if taken > 0 && back {
+            known.lost = false;
             for group in Group::ALL {
                 if known.history[group as usize] {
                     continue;
@@ -174,6 +181,11 @@ impl Model {
                 origin.venue_seq = None;
             }
         }
+        known.lost = match status {
+            Status::Stale | Status::Connecting => true,
+            Status::Live => false,
+            _ => known.lost,
+        };
         known.gaps[writer] = match status {
             Status::Connecting => false,
             Status::Stale if !kept => false,

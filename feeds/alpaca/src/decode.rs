@@ -202,13 +202,10 @@ impl AlpacaV2 {
         match effect(message.conditions, message.tape.as_deref()) {
             Some(Effect::Always) => {}
             Some(Effect::OfItsExchange) if of_last(self.trades(id)) => {}
-            Some(Effect::OfItsExchange | Effect::AsTheFirst) => {
-                // The table takes it where it has no last price at all.
-                let mut update = told(Some((price, size)), at, ts_recv);
-                update.source = Source::History;
-                return batch.push(id, update);
+            // Whether it was the first of the day nobody knows who began to listen in the middle of it.
+            Some(Effect::OfItsExchange | Effect::AsTheFirst | Effect::Never) | None => {
+                return batch.ignore(Ignored::NotAQuote);
             }
-            Some(Effect::Never) | None => return batch.ignore(Ignored::NotAQuote),
         }
         let trades = self.trades(id);
         if let (exchange, Some(number)) = numbered(message.exchange.as_deref(), message.id) {

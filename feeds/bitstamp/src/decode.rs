@@ -338,7 +338,8 @@ impl BitstampV2 {
             return batch.ignore(Ignored::BadNumber);
         };
         let moment = told.moment(ts_recv);
-        if slot.rebuilt.is_synchronised() && moment <= slot.latest {
+        // What has no time of its own, because a clock is wrong, is taken in the order in which it came.
+        if slot.rebuilt.is_synchronised() && moment.is_some() && moment <= slot.latest {
             return batch.ignore(Ignored::Duplicate);
         }
         let Some(mut levels) = levels(&told) else { return batch.ignore(Ignored::BadNumber) };
@@ -348,9 +349,9 @@ impl BitstampV2 {
         set(&mut slot.rebuilt, &levels);
         (slot.snapshot, slot.latest) = (moment, moment);
         for change in std::mem::take(&mut slot.waiting) {
-            if change.moment > slot.latest {
+            if change.moment.is_none() || change.moment > slot.latest {
                 set(&mut slot.rebuilt, &change.levels);
-                slot.latest = change.moment;
+                slot.latest = slot.latest.max(change.moment);
             }
         }
         slot.rebuilt.tell(id, slot.latest, ts_recv, batch);

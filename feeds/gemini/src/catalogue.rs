@@ -89,8 +89,10 @@ pub(crate) fn wished<'a>(
     let listed: HashSet<String> = answers
         .iter()
         .filter(|answer| answer.url.ends_with(SYMBOLS))
-        .filter_map(|answer| serde_json::from_str::<Vec<Text<'_>>>(&answer.body).ok())
-        .flat_map(|natives| natives.into_iter().map(|native| native.to_ascii_lowercase()).collect::<Vec<_>>())
+        .filter_map(|answer| serde_json::from_str::<Listed<'_>>(&answer.body).ok())
+        .flatten()
+        .filter_map(|native| serde_json::from_str::<Text<'_>>(native.get()).ok())
+        .map(|native| native.to_ascii_lowercase())
         .collect();
     let split = move |wish: &'a String| {
         let name = match wish.split_once(':') {

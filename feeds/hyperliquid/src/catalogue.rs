@@ -72,7 +72,12 @@ pub(crate) fn read(answers: &[RestAnswer], instruments: &mut Instruments) -> Res
     for (collateral, entries, _) in &read {
         let collateral = match collateral {
             None => Some("USDC"),
-            Some(index) => tokens.get(index).copied(),
+            // Names are made of it: without it every one would be another.
+            Some(index) if !tokens.is_empty() => match tokens.get(index) {
+                Some(name) => Some(*name),
+                None => return Err(CatalogueError(format!("token {index}, the collateral, is not listed"))),
+            },
+            Some(_) => None,
         };
         for entry in entries.iter().filter(|entry| !entry.is_delisted) {
             let name = match entry.tokens {

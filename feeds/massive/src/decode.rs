@@ -116,18 +116,13 @@ impl Stocks {
         let (Some(Some(price)), Some(size)) = (read(message.price, batch), read(message.size, batch)) else {
             return;
         };
-        let source = match effect(message.conditions) {
-            Some(Effect::Always) => Source::Direct,
-            // The table takes it where it has no last price at all.
-            Some(Effect::AsTheFirst) => Source::History,
-            Some(Effect::Never) | None => return batch.ignore(Ignored::NotAQuote),
-        };
-        let mut update = Update::new(source, ts_recv);
+        // Whether it was the first of the day nobody knows who began to listen in the middle of it.
+        if effect(message.conditions) != Some(Effect::Always) {
+            return batch.ignore(Ignored::NotAQuote);
+        }
+        let mut update = Update::new(Source::Direct, ts_recv);
         update.ts_event = moment(message.time);
         update.tell_trade(Some(price), size, None);
-        if source == Source::History {
-            return batch.push(id, update);
-        }
         // A halt of an earlier connection may have ended unheard, and its end is not told again: a trade shows it.
         update.status = self.is_first_word(id).then_some((Status::Live, Reason::Confirmed));
         batch.push(id, update);

@@ -63,7 +63,8 @@ impl Chained {
         self.rebuilt.restart(depth);
         self.set_all(levels);
         self.last = seq;
-        self.followed = false;
+        // It came in the order of the changes, so an older number after it is a new count.
+        self.followed = true;
     }
 
     /// Takes a whole book without a number, as another state of what was told before.

@@ -179,6 +179,10 @@ impl Screen {
                 Weighed::Settled => Some(false),
                 Weighed::Held { is_new } => {
                     self.rejects.push(Reject::Jump);
+                    // A status that came with the price is no price: the end of a halt is told once.
+                    if let Some((status, reason)) = update.status {
+                        self.instead.push(Update::of_status(status, reason, update.ts_recv));
+                    }
                     if is_new {
                         self.held.push(symbol);
                     }

@@ -33,7 +33,8 @@ pub(super) fn effect(conditions: Option<&RawValue>) -> Option<Effect> {
 const fn one(number: u32) -> Effect {
     match number {
         2 | 7 | 12 | 13 | 15 | 16 | 20 | 21 | 29 | 37 | 52 | 53 => Effect::Never,
-        5 | 10 | 22 | 33 => Effect::AsTheFirst,
+        // Sold Last (30) also counts from the exchange of the last trade, which is not followed here: a late price must not win.
+        5 | 10 | 22 | 30 | 33 => Effect::AsTheFirst,
         _ => Effect::Always,
     }
 }
@@ -49,10 +50,10 @@ mod tests {
 
     #[test]
     fn every_number_has_its_effect() {
-        for number in [0, 1, 3, 4, 8, 9, 11, 14, 17, 18, 19, 23, 25, 27, 28, 30, 34, 36, 38, 41] {
+        for number in [0, 1, 3, 4, 8, 9, 11, 14, 17, 18, 19, 23, 25, 27, 28, 34, 36, 38, 41] {
             check(&format!("[{number}]"), Some(Effect::Always));
         }
-        for number in [5, 10, 22, 33] {
+        for number in [5, 10, 22, 30, 33] {
             check(&format!("[{number}]"), Some(Effect::AsTheFirst));
         }
         for number in [2, 7, 12, 13, 15, 16, 20, 21, 29, 37, 52, 53] {
