@@ -139,6 +139,24 @@ async fn a_confirmed_price_is_shown_at_once_and_a_spike_never() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_halt_ends_though_the_price_that_ends_it_is_held() {
+    let scene = Scene::new(moves());
+    let mut a = scene.feed("A");
+    scene.top(&mut a, 100, 103);
+    let (symbol, now) = (a.1, scene.clock.now());
+    a.0.update(symbol, &Update::of_status(Status::Halted, Reason::Venue, now));
+    scene.top(&mut a, 101, 103);
+    assert_eq!(scene.shown("A:BTC-USD"), "101 103 halted venue");
+    let mut resumed = Update::new(Source::Direct, now);
+    resumed.tell_side(Field::Bid, Some(Decimal::from(200)), Some(Decimal::ONE));
+    resumed.status = Some((Status::Live, Reason::Confirmed));
+    assert_eq!(a.0.update(symbol, &resumed), Outcome::Changed, "its status");
+    assert_eq!(scene.shown("A:BTC-USD"), "101 103 suspect jump");
+    scene.top(&mut a, 102, 103);
+    assert_eq!(scene.shown("A:BTC-USD"), "102 103 live confirmed", "the venue went back to where it was");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_connection_ends_what_is_held() {
     let scene = Scene::new(moves());
     let mut a = scene.feed("A");

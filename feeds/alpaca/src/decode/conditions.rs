@@ -13,6 +13,9 @@
 //! | reserved | `8` never | |
 //! | all others, among them openings `O`, reopenings `5`, closings `6` and the corrected close `9` | always | always |
 //!
+//! *Only as the first* is the first of the trading day. Who begins to listen in the middle of it cannot know that, so such a trade makes no
+//! last price here. Nor does one that is reported late by the listing market, which on tapes A and B may.
+//!
 //! Of several conditions the strictest counts. A code that no table has stops nothing, so that a new one does not freeze the
 //! last price of a stock.
 

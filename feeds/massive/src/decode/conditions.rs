@@ -3,11 +3,11 @@
 //! | conditions | last price |
 //! |---|---|
 //! | 2 average price, 7 cash, 12 and 13 extended hours, 15 and 16 official close and open of an exchange, 20 next day, 21 price variation, 29 seller, 37 odd lot, 52 contingent, 53 qualified contingent | never |
-//! | 5 bunched sold, 10 derivatively priced, 22 prior reference price, 33 out of sequence | only as the first |
+//! | 5 bunched sold, 10 derivatively priced, 22 prior reference price, 30 sold last, 33 out of sequence | only as the first of the day, so never here |
 //! | all others | always |
 //!
-//! `reference/conditions` has these two rows as `consolidated.updates_open_close: false`; that the second may be the first is a
-//! footnote of the tapes' tables. Of several conditions the strictest counts. A number that is not here stops nothing, so that
+//! `reference/conditions` has these two rows as `consolidated.updates_open_close: false`, but for 30, which counts when it is from the
+//! exchange of the last trade: that is not followed here. That the second may be the first is a footnote of the tapes' tables. Of several conditions the strictest counts. A number that is not here stops nothing, so that
 //! a new one does not freeze the last price of a stock.
 
 use serde_json::value::RawValue;
