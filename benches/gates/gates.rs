@@ -163,7 +163,7 @@ impl Stage {
 }
 
 // As `apply`, and the composite of four venues brought up to each change, which changes it.
-#[library_benchmark(config = at_most(2_578))]
+#[library_benchmark(config = at_most(2_708))]
 #[bench::of_four(joined())]
 fn follow((mut stage, member): (Stage, Member)) -> Stage {
     assert_eq!(stage.write_joined(&member), TIMES);
