@@ -284,5 +284,7 @@ mod tests {
             recordable("https://x.example.com/v3/accounts/101-004-1/pricing/stream?instruments=EUR_USD"),
             "https://x.example.com/v3/accounts/REDACTED/pricing/stream?instruments=EUR_USD"
         );
+        let shown = shown("https://x.example.com/v3/accounts/101-004-1/instruments?x=1");
+        assert_eq!(shown, "https://x.example.com/v3/accounts/REDACTED/instruments");
     }
 }

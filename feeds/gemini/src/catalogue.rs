@@ -167,6 +167,13 @@ mod tests {
     }
 
     #[test]
+    fn one_odd_entry_loses_no_wish() {
+        let listed = [answer(SYMBOLS, r#"["btcusd",null,"shibusd"]"#)];
+        let wishes = ["SHIB-USD".to_owned()];
+        assert_eq!(wished(&listed, "GEMINI", &wishes).collect::<Vec<_>>(), ["shibusd"]);
+    }
+
+    #[test]
     fn faults_are_named_and_other_answers_passed_over() {
         for path in [SYMBOLS, "/v1/symbols/details/btcusd"] {
             assert!(check(&[answer(path, "<html>")]).0.is_err(), "{path}");

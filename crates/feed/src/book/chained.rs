@@ -198,6 +198,13 @@ mod tests {
     }
 
     #[test]
+    fn a_count_that_begins_anew_after_a_pushed_book_is_seen() {
+        let mut book = Chained::default();
+        book.replace(10, 1_000, &[bid(1_000, 100, 1)]);
+        assert_eq!(book.change(1, 2, &[bid(2, 101, 1)]), Fit::Restarted);
+    }
+
+    #[test]
     fn what_waits_is_bounded_and_a_forgotten_change_is_a_gap() {
         let mut book = Chained::default();
         for seq in 1..=WAITING_MAX as u64 + 1 {
