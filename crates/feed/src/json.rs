@@ -67,6 +67,27 @@ impl std::ops::Deref for Text<'_> {
     }
 }
 
+/// The string that opens at `at`, without its quotes, and the place behind it. Escapes and control characters are not read here:
+/// for decoders that read the shape a venue writes most in one pass, and leave everything else to the parser.
+#[inline]
+pub fn string(text: &str, at: usize) -> Option<(&str, usize)> {
+    let bytes = text.as_bytes();
+    if bytes.get(at) != Some(&b'"') {
+        return None;
+    }
+    let start = at + 1;
+    let len = bytes.get(start..)?.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
+    let end = start + len;
+    (bytes[end] == b'"').then(|| (&text[start..end], end + 1))
+}
+
+/// The place behind the whole number at `at`. More digits than JSON allows (`007`) are not read here.
+#[inline]
+pub fn whole(bytes: &[u8], at: usize) -> Option<usize> {
+    let len = bytes.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (len == 1 || len > 1 && bytes[at] != b'0').then_some(at + len)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

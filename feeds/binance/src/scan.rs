@@ -4,6 +4,8 @@
 //! `true` and `false`, alone or as the `data` of a combined stream. Anything else is `None` and goes to the full parser, so a change of the venue costs
 //! time and never a price. The test `scanner_and_parser_agree` holds the two together over every recorded frame.
 
+use feed::json::string;
+
 /// The fields of one `bookTicker` message as they stand in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BookTicker<'a> {
@@ -187,19 +189,6 @@ fn members<'a>(text: &'a str, place: Place, mut see: impl FnMut(u8, Value<'a>) -
     }
     let end: &[u8] = if place.wrapped { b"}}" } else { b"}" };
     (&bytes[at..] == end).then_some(())
-}
-
-/// The string that opens at `at`, without its quotes, and the place behind it. Escapes and control characters are not
-/// read here.
-fn string(text: &str, at: usize) -> Option<(&str, usize)> {
-    let bytes = text.as_bytes();
-    if bytes.get(at) != Some(&b'"') {
-        return None;
-    }
-    let start = at + 1;
-    let len = bytes.get(start..)?.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
-    let end = start + len;
-    (bytes[end] == b'"').then(|| (&text[start..end], end + 1))
 }
 
 /// The whole number at `at` and the place behind it. More digits than JSON allows (`007`) and numbers past 64 bits are

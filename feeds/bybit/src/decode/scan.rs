@@ -4,6 +4,8 @@
 //! levels a side. Anything else is `None` and goes to the parser, so a change of the venue costs time and never a price. The
 //! test `both_ways_of_reading_books_agree` holds the two together.
 
+use feed::json::string;
+
 /// Most levels of one side that are read here. A top has one, a change of a deep book seldom more; whole books go to the parser.
 const LEVELS_MAX: usize = 8;
 
@@ -131,19 +133,6 @@ fn levels(text: &str, at: usize) -> Option<(Levels<'_>, usize)> {
             _ => return None,
         }
     }
-}
-
-/// The string that opens at `at`, without its quotes, and the place behind it. Escapes and control characters are not
-/// read here.
-fn string(text: &str, at: usize) -> Option<(&str, usize)> {
-    let bytes = text.as_bytes();
-    if bytes.get(at) != Some(&b'"') {
-        return None;
-    }
-    let start = at + 1;
-    let len = bytes.get(start..)?.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
-    let end = start + len;
-    (bytes[end] == b'"').then(|| (&text[start..end], end + 1))
 }
 
 /// The whole number at `at`. More digits than JSON allows (`007`), or than 64 bits have, are not read here.

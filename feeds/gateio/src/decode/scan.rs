@@ -4,6 +4,7 @@
 //! numbers. Anything else is `None` and goes to the parser, so a change of the venue costs time and never a price. The test
 //! `both_ways_of_reading_trades_agree` holds the two together.
 
+use feed::json::{string, whole};
 use market::Micros;
 
 /// The fields of a trade as they stand in the text.
@@ -88,25 +89,6 @@ fn moment(millis: &str) -> Option<Micros> {
     let fraction = places.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
     let micros = before.parse::<i64>().ok()?.checked_mul(1_000)?.checked_add(fraction)?;
     (micros > 0).then_some(Micros(micros))
-}
-
-/// The string that opens at `at`, without its quotes, and the place behind it. Escapes and control characters are not
-/// read here.
-fn string(text: &str, at: usize) -> Option<(&str, usize)> {
-    let bytes = text.as_bytes();
-    if bytes.get(at) != Some(&b'"') {
-        return None;
-    }
-    let start = at + 1;
-    let len = bytes.get(start..)?.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
-    let end = start + len;
-    (bytes[end] == b'"').then(|| (&text[start..end], end + 1))
-}
-
-/// The place behind the whole number at `at`. More digits than JSON allows (`007`) are not read here.
-fn whole(bytes: &[u8], at: usize) -> Option<usize> {
-    let len = bytes.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (len == 1 || len > 1 && bytes[at] != b'0').then_some(at + len)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! numbers. Anything else is `None` and goes to the parser, so a change of the venue costs time and never a price. The
 //! test `both_ways_of_reading_trades_agree` holds the two together.
 
+use feed::json::{string, whole};
+
 /// The fields of one trade as they stand in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Trade<'a> {
@@ -74,7 +76,7 @@ fn one(text: &str, at: usize) -> Option<(Trade<'_>, usize)> {
             _ => {
                 at = match bytes.get(colon + 1)? {
                     b'"' => string(text, colon + 1)?.1,
-                    _ => digits(bytes, colon + 1)?,
+                    _ => whole(bytes, colon + 1)?,
                 };
                 match bytes.get(at)? {
                     b',' => continue,
@@ -97,25 +99,6 @@ fn one(text: &str, at: usize) -> Option<(Trade<'_>, usize)> {
     }
     let millis: i64 = millis.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()?;
     Some((Trade { native: native?, price: price?, size: size?, side: side?, millis }, at + 1))
-}
-
-/// The string that opens at `at`, without its quotes, and the place behind it. Escapes and control characters are not
-/// read here.
-fn string(text: &str, at: usize) -> Option<(&str, usize)> {
-    let bytes = text.as_bytes();
-    if bytes.get(at) != Some(&b'"') {
-        return None;
-    }
-    let start = at + 1;
-    let len = bytes.get(start..)?.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
-    let end = start + len;
-    (bytes[end] == b'"').then(|| (&text[start..end], end + 1))
-}
-
-/// The place behind the whole number at `at`. More digits than JSON allows (`007`) are not read here.
-fn digits(bytes: &[u8], at: usize) -> Option<usize> {
-    let len = bytes.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (len == 1 || len > 1 && bytes[at] != b'0').then_some(at + len)
 }
 
 #[cfg(test)]
